@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { count, duration, listenAddress, size } from './values.ts';
+
+const upstreamLimits = {
+  timeout: duration.prefault('2s').describe('one exchange, connect to last byte'),
+  parallel: count.min(1).default(8).describe('requests under way at once'),
+  perSecond: z.number().positive().default(20).describe('requests a second, token bucket'),
+  maxSize: size.prefault('16MiB').describe('largest body read'),
+};
+
+const httpOrFile = z.string().regex(/^(https?:\/\/[^\s/]+(\/\S*)?|file:.+)$/, 'expected http(s)://host[/base] or file:DIR');
+
+/** Settings of the origin: lookup, PyPI, downloads, imaging. */
+export const originSection = z.strictObject({
+  listen: listenAddress.default('127.0.0.1:8081'),
+  deadline: duration.prefault('2500ms').describe('a badge is answered by then'),
+  contact: z.string().default('').describe('URL or mail address in the User-Agent sent to PyPI'),
+  lookup: z
+    .strictObject({
+      ttl: duration.prefault('10m'),
+      redis: z.string().regex(/^(rediss?:\/\/|unix:).+$/, 'expected redis://host:port').optional().describe('leave out: embedded').meta({ secret: true }),
+      dir: z.string().default('var/lookup').describe('of the embedded store'),
+      timeout: duration.prefault('50ms').describe('what Redis may cost a request'),
+      missingTtl: duration.prefault('5m').describe('how long a package is remembered as not found'),
+      stale: duration.prefault('7d').describe('how long a known record stands in when PyPI fails'),
+    })
+    .prefault({}),
+  pypi: z.strictObject({ url: httpOrFile.default('https://pypi.org'), ...upstreamLimits }).prefault({}),
+  downloads: z
+    .strictObject({
+      url: z.union([z.literal('off'), z.literal('pypi'), httpOrFile]).default('https://pypistats.org').describe('pypistats.org, a static JSON file (file:FILE), pypi (its own counts), or off'),
+      ttl: duration.prefault('24h'),
+      stale: duration.prefault('14d'),
+      perMinute: z.number().positive().default(25),
+      timeout: upstreamLimits.timeout,
+      parallel: upstreamLimits.parallel,
+      maxSize: size.prefault('64KiB'),
+    })
+    .prefault({}),
+  imaging: z
+    .strictObject({
+      url: z.string().regex(/^https?:\/\/[^\s/]+(\/\S*)?$/, 'expected http(s)://host').optional().describe('a shields-compatible server; leave out: embedded'),
+      timeout: duration.prefault('1s'),
+      workers: count.min(1).default(1).describe('raster threads'),
+      queue: count.default(256).describe('rasters waiting at most'),
+    })
+    .prefault({}),
+  versionColors: z.enum(['semantic', 'legacy']).default('semantic').describe('semantic: blue, orange before 1.0 and for pre-releases; legacy: always green'),
+  maxAge: duration.prefault('1h').describe('Cache-Control of a good badge'),
+  notFoundMaxAge: duration.prefault('5m'),
+  errorMaxAge: duration.prefault('60s').describe('of a badge that tells of a failure here or upstream'),
+});
+
+export type OriginConfig = z.output<typeof originSection>;

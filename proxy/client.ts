@@ -1,0 +1,38 @@
+import type { Readable } from 'node:stream';
+
+/**
+ * Where one answer goes: the fast road's connection, a node:http response or an HTTP/2 stream. One request at a time; the
+ * road makes it ready for the next. All calls are synchronous; a client that is gone swallows what is written to it.
+ */
+export interface Client {
+  /** Short, unique, sortable; also X-Request-Id towards the origin. */
+  readonly id: string;
+  /** Arrival, epoch ms with a microsecond fraction. */
+  readonly startMs: number;
+  /** Address after PROXY protocol and trusted X-Forwarded-For; 'unix' on a socket file. */
+  readonly remoteAddress: string;
+  /** Request body; undefined when there is none. */
+  readonly body: Readable | undefined;
+  readonly gone: boolean;
+
+  /** A whole answer whose bytes are made: head with everything but the connection's own fields, then the body. */
+  sendWhole(status: number, headers: readonly string[], body: Buffer | undefined): void;
+  /** The fast way of a hit: bytes of a complete HTTP/1.1 message. Only where `takesBytes`. */
+  readonly takesBytes: boolean;
+  sendBytes(message: Buffer): void;
+
+  /** 1xx; ignored by clients that cannot take it (HTTP/1.0). */
+  inform(status: number, headers: readonly string[]): void;
+  /** `length` undefined: chunked (or DATA frames, or until close for HTTP/1.0). */
+  begin(status: number, headers: readonly string[], length: number | undefined): void;
+  /** false: call back through `onDrain` before more. */
+  write(chunk: Buffer): boolean;
+  onDrain(callback: () => void): void;
+  end(): void;
+  /** Breaks the answer off so that the client cannot take it for complete. */
+  abort(): void;
+  /** Called once when the client leaves before `end`. */
+  onGone(callback: () => void): void;
+  /** No further request on this connection after this answer. */
+  closeAfter(): void;
+}

@@ -1,0 +1,34 @@
+import { createHash } from 'node:crypto';
+import type { Rule } from './rules.ts';
+
+/** What a response is stored under: scheme, host, path and the parameters that count. Method and Vary are not part of it. */
+export interface Key {
+  /** Length-prefixed parts, so that no two requests share it by joining differently. */
+  readonly text: string;
+  /** First 16 bytes of its SHA-256 in hex; the first 16 digits are `cache.key` of the access record. */
+  readonly id: string;
+  /** Path and kept parameters: what travels to the origin. */
+  readonly target: string;
+}
+
+/** Parameters that count, sorted by name then as sent; the rest is dropped. Duplicates are kept, in their order. */
+const keptQuery = (query: string, wanted: Rule['query']): string => {
+  if (wanted === 'all' || query === '') return query;
+  const kept = query.split('&').filter((pair) => pair !== '' && wanted.has(nameOf(pair)));
+  return kept.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : nameOf(a) > nameOf(b) ? 1 : 0)).join('&');
+};
+const nameOf = (pair: string) => {
+  const end = pair.indexOf('=');
+  return end < 0 ? pair : pair.slice(0, end);
+};
+
+/** `target` is an origin-form request target; `host` an authority, lower case, default port removed. */
+export const keyOf = (scheme: string, host: string, target: string, rule: Pick<Rule, 'query'>): Key => {
+  const mark = target.indexOf('?');
+  const path = mark < 0 ? target : target.slice(0, mark);
+  const query = mark < 0 ? '' : keptQuery(target.slice(mark + 1), rule.query);
+  const kept = mark >= 0 && (query !== '' || rule.query === 'all') ? `${path}?${query}` : path;
+  const text = `${scheme}:${host.length}:${host}${kept}`;
+  const id = createHash('sha256').update(text).digest('hex').slice(0, 32);
+  return { text, id, target: kept };
+};

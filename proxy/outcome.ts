@@ -1,0 +1,40 @@
+import type { CacheStatusWord } from './policy/reasons.ts';
+
+/** RFC 9211 fwd values. */
+export type Fwd = 'uri-miss' | 'vary-miss' | 'stale' | 'bypass' | 'method' | 'request' | 'miss' | 'partial';
+export type Tier = 'memory' | 'lmdb' | 'ssd' | 'origin';
+
+/** What became of one request: the one source of the access record, of the metrics and of Cache-Status. */
+export interface Outcome {
+  statusCode: number;
+  /** Body bytes sent. */
+  bytes: number;
+  aborted: boolean;
+  cache: CacheOutcome;
+  origin: OriginOutcome | undefined;
+}
+
+export interface CacheOutcome {
+  status: CacheStatusWord;
+  fwd: Fwd | undefined;
+  /** MissReason, RefuseReason or BypassReason. */
+  why: string | undefined;
+  tier: Tier | undefined;
+  ttlSeconds: number | undefined;
+  ageSeconds: number | undefined;
+  stored: boolean;
+  collapsed: boolean;
+  waitUs: number | undefined;
+}
+
+export interface OriginOutcome {
+  us: number;
+  ttfbUs: number;
+  statusCode: number;
+  bytes: number;
+  attempts: number;
+  host: string;
+  error: string | undefined;
+  /** Body differs from the one stored before; undefined when there was none. */
+  changed: boolean | undefined;
+}

@@ -1,0 +1,21 @@
+/** Why nothing usable was found. The same word in Cache-Status `detail`, in `cache.why` of the access record and in the metrics. */
+export const MISS_REASONS = [
+  'first-seen', 'expired', 'evicted', 'purged', 'vary', 'restart', 'corrupt', 'hit-for-miss', 'no-cache', 'request-no-cache',
+  'request-no-store', 'request-max-age', 'request-min-fresh', 'must-revalidate', 'authorization', 'negative-expired', 'store-trouble', 'range',
+] as const; // biome-ignore format: a list of words
+export type MissReason = (typeof MISS_REASONS)[number];
+
+/** Why a response was not stored. */
+export const REFUSE_REASONS = [
+  'method', 'no-store', 'private', 'set-cookie', 'authorization', 'vary-star', 'no-lifetime', 'status', 'partial', 'too-large',
+  'incomplete', 'purged', 'full', 'failed', 'request-no-store', 'expired', 'error',
+] as const; // biome-ignore format: a list of words
+export type RefuseReason = (typeof REFUSE_REASONS)[number];
+
+/** Why a request went past the cache. */
+export const BYPASS_REASONS = ['method', 'upgrade', 'body', 'authorization', 'overload'] as const;
+export type BypassReason = (typeof BYPASS_REASONS)[number];
+
+/** nginx's seven words: what GoAccess understands. */
+export const CACHE_STATUSES = ['HIT', 'MISS', 'EXPIRED', 'STALE', 'UPDATING', 'REVALIDATED', 'BYPASS'] as const;
+export type CacheStatusWord = (typeof CACHE_STATUSES)[number];
