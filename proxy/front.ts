@@ -1,0 +1,47 @@
+import type { Client } from './client.ts';
+import type { OriginOutcome, Outcome } from './outcome.ts';
+import type { RequestHead } from './request-head.ts';
+
+/** A request head as a road read it off the wire: syntactically valid (RFC 9112), nothing interpreted. */
+export interface HeadParts {
+  readonly method: string;
+  readonly scheme: 'http' | 'https';
+  /** Origin-form target; absolute-form is split before, `*` stays. */
+  readonly target: string;
+  /** Exactly one valid authority. */
+  readonly authority: string;
+  readonly httpVersion: 'HTTP/1.0' | 'HTTP/1.1' | 'HTTP/2.0';
+  readonly rawHeaders: readonly string[];
+}
+
+/** What every road (fast, node:http, HTTP/2) calls; the rest of the proxy is behind it. */
+export interface Front {
+  /** Pure for one `generation`: roads may memoise it by the bytes of the head. */
+  head(parts: HeadParts): RequestHead;
+  /** Changes with every reload; memos of an older one are void. */
+  readonly generation: number;
+  /** Answers `client`, now or later. Never throws. */
+  handle(head: RequestHead, client: Client): void;
+}
+
+/** One line per finished request; the hot path of logging. */
+export interface AccessLog {
+  request(head: RequestHead, client: Client, outcome: Outcome, us: number): void;
+  /** A background fetch: `type: "refresh"`. */
+  refresh(head: RequestHead, parentId: string, origin: OriginOutcome, stored: boolean, why: string | undefined): void;
+  /** `type: "config"`: old and new hash, at start and at every reload. */
+  config(previous: string | undefined, current: string, effective: unknown): void;
+  readonly dropped: number;
+  /** SIGHUP: closes and opens the file again, for logrotate. */
+  reopen(): void;
+  close(): Promise<void>;
+}
+
+/** Counters of one worker, on the hot path: typed arrays only. */
+export interface Metrics {
+  /** Exactly once per request. */
+  request(head: RequestHead, outcome: Outcome, us: number): void;
+  /** Any other counter or gauge, by name; declared where it is first used. */
+  add(name: string, value?: number): void;
+  set(name: string, value: number): void;
+}
