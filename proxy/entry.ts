@@ -7,7 +7,13 @@ export type Coding = 'identity' | 'gzip' | 'br';
 export type Body =
   | { readonly kind: 'inline'; readonly bytes: Buffer }
   /** `name` is the file's name in its store (hex digest of the content key or of the content), `sha256` the digest of its bytes. */
-  | { readonly kind: 'file'; readonly store: 'shields' | 'bodies'; readonly name: string; readonly length: number; readonly sha256: string };
+  | {
+      readonly kind: 'file';
+      readonly store: 'shields' | 'bodies';
+      readonly name: string;
+      readonly length: number;
+      readonly sha256: string;
+    };
 
 export interface Form {
   readonly coding: Coding;

@@ -43,7 +43,10 @@ const patternOf = (match: string): ((path: string) => Params | undefined) => {
   if (match === '/**') return () => NO_PARAMS;
   const names: string[] = [];
   const source = match.replace(/\{([A-Za-z_]\w*)\}|\*\*|\*|[\\^$.|?+()[\]{}]/g, (token, name?: string) => {
-    if (name !== undefined) return names.push(name), '([^/]+?)';
+    if (name !== undefined) {
+      names.push(name);
+      return '([^/]+?)';
+    }
     if (token === '**') return '.*';
     return token === '*' ? '[^/]*' : `\\${token}`;
   });
@@ -84,7 +87,8 @@ const compile = (rule: RuleConfig, index: number): Rule => {
     ignoreClientControl: rule.clientControl === 'ignore',
     storeSetCookie: rule.setCookie === 'store',
     compress: rule.compress,
-    requestHeaders: rule.requestHeaders === 'all' ? 'all' : new Set(rule.requestHeaders.map((name) => name.toLowerCase())),
+    requestHeaders:
+      rule.requestHeaders === 'all' ? 'all' : new Set(rule.requestHeaders.map((name) => name.toLowerCase())),
     responseHeaders: Object.entries(rule.responseHeaders),
     upgrade: rule.upgrade,
     errorBadge: rule.errorBadge,
