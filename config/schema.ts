@@ -26,7 +26,13 @@ const originPool = z.strictObject({
   servers: z.array(originUrl).min(1),
   balance: z.enum(['round-robin', 'hash']).default('round-robin').describe('hash: consistent, by cache key'),
   probe: z
-    .strictObject({ path: z.string().default('/'), interval: duration.prefault('5s'), timeout: duration.prefault('2s'), rise: count.default(2), fall: count.default(3) })
+    .strictObject({
+      path: z.string().default('/'),
+      interval: duration.prefault('5s'),
+      timeout: duration.prefault('2s'),
+      rise: count.default(2),
+      fall: count.default(3),
+    })
     .optional()
     .describe('health probes; without them a server is believed healthy until a request fails'),
   retries: count.default(1).describe('other servers tried for a safe method when one cannot be reached'),
@@ -38,10 +44,21 @@ const originPool = z.strictObject({
 const originOf = z.union([originUrl.transform((url) => originPool.parse({ servers: [url] })), originPool]);
 
 const tls = z.strictObject({
-  certificates: z.array(z.strictObject({ cert: z.string(), key: z.string(), names: z.array(z.string()).default([]).describe('server names; empty: those in the certificate') })).min(1),
+  certificates: z
+    .array(
+      z.strictObject({
+        cert: z.string(),
+        key: z.string(),
+        names: z.array(z.string()).default([]).describe('server names; empty: those in the certificate'),
+      }),
+    )
+    .min(1),
   minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2'),
   http2: z.boolean().default(true),
-  hsts: z.union([z.literal('off'), z.string()]).default('off').describe('value of Strict-Transport-Security, e.g. max-age=31536000'),
+  hsts: z
+    .union([z.literal('off'), z.string()])
+    .default('off')
+    .describe('value of Strict-Transport-Security, e.g. max-age=31536000'),
 });
 
 const limits = z.strictObject({
@@ -65,9 +82,20 @@ const limits = z.strictObject({
 const proxySection = z.strictObject({
   listen: listOf(listener).prefault('127.0.0.1:8080'),
   origin: originOf.prefault('http://127.0.0.1:8081'),
-  workers: z.union([z.literal('auto'), count.min(1)]).default(1).describe('auto: one per core'),
-  admin: z.union([z.literal('off'), listenAddress]).default('127.0.0.1:8082').describe('metrics, purge, stats, health; never on the public listener'),
-  adminToken: z.string().min(16).optional().describe('bearer token; required where admin is neither loopback nor a unix socket').meta({ secret: true }),
+  workers: z
+    .union([z.literal('auto'), count.min(1)])
+    .default(1)
+    .describe('auto: one per core'),
+  admin: z
+    .union([z.literal('off'), listenAddress])
+    .default('127.0.0.1:8082')
+    .describe('metrics, purge, stats, health; never on the public listener'),
+  adminToken: z
+    .string()
+    .min(16)
+    .optional()
+    .describe('bearer token; required where admin is neither loopback nor a unix socket')
+    .meta({ secret: true }),
   purgeFrom: z.array(network).default([]).describe('addresses whose PURGE is taken on the public listener'),
   trustedProxies: z.array(network).default([]).describe('whose X-Forwarded-* and Forwarded are believed'),
   proxyProtocolFrom: z.array(network).default([]).describe('who sends a PROXY protocol header before each connection'),
@@ -75,8 +103,18 @@ const proxySection = z.strictObject({
   tls: tls.optional(),
   limits: limits.prefault({}),
   connectTimeout: duration.prefault('2s').describe('to the origin'),
+  nameservers: z
+    .array(
+      z.string().regex(/^([0-9.]+|\[[0-9a-fA-F:]+\]|[0-9a-fA-F:]+)(:\d+)?$/, 'expected an address or address:port'),
+    )
+    .default([])
+    .describe("DNS servers asked for the origins' names; empty: the system's"),
   drain: duration.prefault('30s').describe('how long SIGTERM waits for requests under way'),
-  name: z.string().regex(/^[A-Za-z][A-Za-z0-9_.:%*/-]*$/).default('lacquer').describe('in Cache-Status and Via'),
+  name: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9_.:%*/-]*$/)
+    .default('lacquer')
+    .describe('in Cache-Status and Via'),
 });
 
 const cacheSection = z.strictObject({
@@ -99,20 +137,42 @@ export const ruleSchema = z.strictObject({
   name: z.string().optional().describe('in logs and metrics; default: the kind, or the place in the list'),
   match: z.string().startsWith('/').describe('path pattern: {name} is one segment or a part of it, ** the rest'),
   host: z.string().optional().describe('host name; *.example.org for any below it'),
-  ttl: duration.optional().describe('the lifetime here, whatever the origin says; leave out to follow the origin (RFC 9111)'),
-  grace: duration.optional().describe('then served stale while one background fetch runs; default: stale-while-revalidate of the origin'),
+  ttl: duration
+    .optional()
+    .describe('the lifetime here, whatever the origin says; leave out to follow the origin (RFC 9111)'),
+  grace: duration
+    .optional()
+    .describe('then served stale while one background fetch runs; default: stale-while-revalidate of the origin'),
   keep: duration.optional().describe('then kept only to be revalidated, or for stale-if-error; default 1h'),
-  staleIfError: duration.optional().describe('how long past its ttl an object may stand in for an error; default: stale-if-error of the origin, or grace'),
+  staleIfError: duration
+    .optional()
+    .describe(
+      'how long past its ttl an object may stand in for an error; default: stale-if-error of the origin, or grace',
+    ),
   clientTtl: duration.optional().describe('Cache-Control max-age sent downstream, less Age'),
   errorTtl: duration.optional().describe('lifetime of 4xx and 5xx answers, here and downstream'),
-  query: z.union([z.literal('all'), z.array(z.string())]).default('all').describe('parameters that count, sorted; others are dropped'),
-  follow: z.literal('content').optional().describe('follow a redirect to the content URI (shields.prefix) and store the body once'),
+  query: z
+    .union([z.literal('all'), z.array(z.string())])
+    .default('all')
+    .describe('parameters that count, sorted; others are dropped'),
+  follow: z
+    .literal('content')
+    .optional()
+    .describe('follow a redirect to the content URI (shields.prefix) and store the body once'),
   deadline: duration.prefault('30s').describe('answer by then: fresh, else stale, else an error'),
-  jitter: z.number().min(0).max(0.5).default(0).describe('share of the ttl by which lifetimes are spread, so that a cold fill does not expire in lock-step'),
+  jitter: z
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(0)
+    .describe('share of the ttl by which lifetimes are spread, so that a cold fill does not expire in lock-step'),
   clientControl: z.enum(['follow', 'ignore']).default('follow').describe('whether Cache-Control of a request counts'),
   setCookie: z.enum(['refuse', 'store']).default('refuse'),
   compress: z.boolean().default(false).describe('store br and gzip forms of text types'),
-  requestHeaders: z.union([z.literal('all'), z.array(z.string())]).default('all').describe('what travels to the origin'),
+  requestHeaders: z
+    .union([z.literal('all'), z.array(z.string())])
+    .default('all')
+    .describe('what travels to the origin'),
   responseHeaders: z.record(z.string(), z.string()).default({}).describe('set on every answer, e.g. security headers'),
   upgrade: z.boolean().default(false).describe('let websockets through'),
   errorBadge: z.boolean().default(false).describe('errors are images too, with status 200 as the origin would have it'),
@@ -125,7 +185,10 @@ const logSection = z.strictObject({
   file: z.string().default('-').describe("the application log; '-' is stdout"),
   access: z.string().default('var/log/access.ndjson').describe("'-' is stdout, 'off' none"),
   remoteAddress: z.enum(['truncate', 'full', 'none']).default('truncate').describe('truncate: /24 and /48'),
-  headers: z.array(z.string().toLowerCase()).default(['user-agent', 'referer']).describe('request headers in the access record'),
+  headers: z
+    .array(z.string().toLowerCase())
+    .default(['user-agent', 'referer'])
+    .describe('request headers in the access record'),
   roll: z.strictObject({ size: size.optional(), every: duration.optional(), keep: count.default(14) }).optional(),
 });
 

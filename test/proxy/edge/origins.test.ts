@@ -1,0 +1,387 @@
+import { execFileSync } from 'node:child_process';
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import https from 'node:https';
+import net, { type AddressInfo } from 'node:net';
+import t, { type Test } from 'tap';
+import { type ConfigInput, configSchema } from '../../../config/schema.ts';
+import { byHash } from '../../../proxy/origins/balance.ts';
+import { Breaker } from '../../../proxy/origins/breaker.ts';
+import { hostsFileAddresses } from '../../../proxy/origins/names.ts';
+import { type Origins, openOrigins, type Pool } from '../../../proxy/origins/origins.ts';
+import type { Server } from '../../../proxy/origins/server.ts';
+
+const NONE: ReadonlySet<string> = new Set();
+const key = (id: string) => ({ id });
+
+const origins = (t: Test, proxy: ConfigInput['proxy'], rules: ConfigInput['rules'] = []) => {
+  const counts: Record<string, number> = {};
+  let nowMs = 0;
+  const opened: Origins = openOrigins(configSchema.parse({ proxy, rules }), {
+    log: { info: () => {}, warn: () => {} },
+    clock: () => nowMs,
+    count: (name) => {
+      counts[name] = (counts[name] ?? 0) + 1;
+    },
+  });
+  t.teardown(() => opened.close());
+  return { opened, pool: opened.of({ origin: undefined }), counts, forward: (ms: number) => (nowMs += ms) };
+};
+
+const listening = async (t: Test, server: http.Server, port = 0, host = '127.0.0.1') => {
+  server.listen(port, host);
+  await once(server, 'listening');
+  t.teardown(() => server.close().closeAllConnections());
+  return (server.address() as AddressInfo).port;
+};
+
+/** One request through a server's agent, as the fill makes it. */
+const ask = (server: Server, path = '/') =>
+  new Promise<{ status: number; text: string }>((resolve, reject) => {
+    const request = (server.protocol === 'https:' ? https : http).request(
+      // the Host field of a client, which must not become the name verified in TLS
+      {
+        protocol: server.protocol,
+        hostname: server.hostname,
+        port: server.port,
+        path,
+        agent: server.agent,
+        headers: { host: 'badges.example' },
+      },
+      async (response) => resolve({ status: response.statusCode!, text: (await response.toArray()).join('') }),
+    );
+    request.on('error', reject).end();
+  });
+
+const picked = (pool: Pool, id = 'k', tried = NONE): Server => {
+  const server = pool.pick(key(id), tried);
+  if (typeof server === 'string') throw new Error(`no server: ${server}`);
+  return server;
+};
+
+const until = async (condition: () => boolean) => {
+  for (let i = 0; i < 400; i++) {
+    if (condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error('waited two seconds in vain');
+};
+
+t.test('breaker: opens after so many failures in the window, tries one request, closes when it works', async (t) => {
+  let now = 0;
+  const states: string[] = [];
+  const breaker = new Breaker(
+    { failures: 3, window: 10_000, open: 5000 },
+    () => now,
+    (state) => states.push(state),
+  );
+  breaker.failure();
+  now = 11_000;
+  breaker.failure();
+  breaker.failure();
+  t.ok(breaker.allow(), 'the first failure left the window');
+  breaker.failure();
+  t.notOk(breaker.allow());
+  breaker.success();
+  t.notOk(breaker.allow(), 'a late success of an earlier request does not close it');
+  now += 5000;
+  t.ok(breaker.allow(), 'the trial');
+  t.notOk(breaker.allow(), 'one trial at a time');
+  breaker.failure();
+  t.notOk(breaker.allow());
+  now += 5000;
+  t.ok(breaker.allow());
+  now += 5000;
+  t.ok(breaker.allow(), 'a trial that never reported is given up');
+  breaker.success();
+  t.ok(breaker.allow());
+  t.same(states, ['open', 'half-open', 'open', 'half-open', 'closed']);
+});
+
+t.test('consistent hash: one server leaving moves its own keys only, and load is even', async (t) => {
+  const names = ['http://a/', 'http://b/', 'http://c/', 'http://d/'];
+  const before = Array.from({ length: 4000 }, (_, i) => byHash(`key${i}`, names));
+  for (const n of [0, 1, 2, 3])
+    t.ok(Math.abs(before.filter((b) => b === n).length - 1000) < 150, `share of ${names[n]}`);
+  const after = Array.from({ length: 4000 }, (_, i) => byHash(`key${i}`, names.slice(0, 3)));
+  t.ok(before.every((b, i) => b === 3 || b === after[i]));
+});
+
+t.test('a pool takes turns, skips what was tried, says none when all were', async (t) => {
+  const { pool } = origins(t, { origin: { servers: ['http://127.0.0.1:1', 'http://127.0.0.1:2'] } });
+  const ports = [1, 2, 3, 4].map(() => picked(pool).port);
+  t.same(ports, [1, 2, 1, 2]);
+  t.equal(picked(pool, 'k', new Set(['http://127.0.0.1:1/'])).port, 2);
+  t.equal(pool.pick(key('k'), new Set(['http://127.0.0.1:1/', 'http://127.0.0.1:2/'])), 'none');
+});
+
+t.test('hash sends a key to the same server always, and elsewhere when it is out', async (t) => {
+  const servers = ['http://127.0.0.1:1', 'http://127.0.0.1:2', 'http://127.0.0.1:3'];
+  const { pool, counts, forward } = origins(t, { origin: { servers, balance: 'hash' } });
+  const home = picked(pool, 'some');
+  for (let i = 0; i < 5; i++) t.equal(picked(pool, 'some'), home);
+  for (let i = 0; i < 3; i++) home.markFailure();
+  t.notOk(home.healthy);
+  t.not(picked(pool, 'some'), home);
+  forward(10_001);
+  t.equal(picked(pool, 'some'), home, 'tried again after a while');
+  t.equal(counts.origin_down, 1);
+});
+
+t.test('a lone server is used even after failures; the breaker is what stops requests', async (t) => {
+  const { pool, counts, forward } = origins(t, {
+    origin: 'http://127.0.0.1:1',
+    breaker: { failures: 2, window: '10s', open: '5s' },
+  });
+  for (let i = 0; i < 5; i++) picked(pool).markFailure();
+  t.type(pool.pick(key('k'), NONE), 'object');
+  pool.failure();
+  pool.failure();
+  t.equal(pool.pick(key('k'), NONE), 'open');
+  t.equal(pool.state, 'open');
+  forward(5000);
+  t.type(pool.pick(key('k'), NONE), 'object', 'the trial');
+  t.equal(pool.pick(key('k'), NONE), 'open');
+  pool.success();
+  t.type(pool.pick(key('k'), NONE), 'object');
+  t.match(counts, { breaker_open: 1, breaker_half_open: 1, breaker_closed: 1 });
+});
+
+t.test('rules have their own pools; equal settings share one', async (t) => {
+  const own = { servers: ['http://127.0.0.1:9'], retries: 1, balance: 'round-robin' as const };
+  const config = configSchema.parse({
+    proxy: { origin: 'http://127.0.0.1:1' },
+    rules: [{ match: '/a/**', origin: own }, { match: '/b/**', origin: 'http://127.0.0.1:9' }, { match: '/c' }],
+  });
+  const opened = openOrigins(config, { log: { info: () => {}, warn: () => {} }, clock: () => 0, count: () => {} });
+  t.teardown(() => opened.close());
+  const [a, b, c] = config.rules.map((rule) => opened.of({ origin: rule.origin }));
+  t.equal(a, b);
+  t.equal(picked(a!).port, 9);
+  t.equal(picked(c!).port, 1);
+  t.equal(opened.pools.length, 2);
+});
+
+t.test('probes take a failing server out and bring it back; all out is none', async (t) => {
+  let status = 200;
+  let probes = 0;
+  const port = await listening(
+    t,
+    http.createServer((request, response) => {
+      probes += request.url === '/up' ? 1 : 0;
+      response.writeHead(status).end();
+    }),
+  );
+  const { pool, counts } = origins(t, {
+    origin: {
+      servers: [`http://127.0.0.1:${port}`],
+      probe: { path: '/up', interval: '20ms', timeout: '200ms', rise: 2, fall: 2 },
+    },
+  });
+  await until(() => probes > 2);
+  t.ok(pool.servers[0]!.healthy);
+  status = 500;
+  await until(() => counts.origin_down === 1);
+  t.equal(pool.pick(key('k'), NONE), 'none');
+  status = 200;
+  await until(() => counts.origin_up === 1);
+  t.equal(picked(pool).port, port);
+});
+
+t.test('a probe that hangs, and one that is refused, count as failures', async (t) => {
+  const hung = net.createServer(() => {}).listen(0, '127.0.0.1');
+  await once(hung, 'listening');
+  t.teardown(() => hung.close());
+  const { counts } = origins(t, {
+    origin: {
+      servers: [`http://127.0.0.1:${(hung.address() as AddressInfo).port}`, 'http://127.0.0.1:1'],
+      probe: { interval: '10ms', timeout: '50ms', fall: 2 },
+    },
+  });
+  await until(() => counts.origin_down === 2);
+});
+
+t.test('connecting is given up after connectTimeout', async (t) => {
+  // TCP accepts, TLS never answers
+  const tls = net.createServer(() => {}).listen(0, '127.0.0.1');
+  await once(tls, 'listening');
+  t.teardown(() => tls.close());
+  const { pool } = origins(t, {
+    origin: `https://127.0.0.1:${(tls.address() as AddressInfo).port}`,
+    connectTimeout: '80ms',
+  });
+  const begin = performance.now();
+  await t.rejects(ask(picked(pool)), { code: 'ETIMEDOUT' });
+  t.ok(performance.now() - begin < 1500);
+});
+
+/** A DNS server answering A queries from `answer`: addresses and lifetime, or undefined for SERVFAIL. */
+const nameserver = async (t: Test, answer: () => { addresses: string[]; ttl: number } | undefined) => {
+  const socket = dgram.createSocket('udp4');
+  let asked = 0;
+  socket.on('message', (query, peer) => {
+    const type = query.readUInt16BE(query.length - 4 - (query.readUInt16BE(10) > 0 ? 11 : 0));
+    const found = answer();
+    if (type === 1) asked++;
+    const addresses = type === 1 && found ? found.addresses : [];
+    const questionEnd = query.indexOf(0, 12) + 5;
+    const head = Buffer.from(query.subarray(0, 12));
+    head.writeUInt16BE(found ? 0x8180 : 0x8182, 2);
+    head.writeUInt16BE(1, 4);
+    head.writeUInt16BE(addresses.length, 6);
+    head.writeUInt32BE(0, 8);
+    const records = addresses.map((address) => {
+      const record = Buffer.from([0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, ...address.split('.').map(Number)]);
+      record.writeUInt32BE(found!.ttl, 6);
+      return record;
+    });
+    socket.send(Buffer.concat([head, query.subarray(12, questionEnd), ...records]), peer.port, peer.address);
+  });
+  socket.bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  t.teardown(() => socket.close());
+  return { at: `127.0.0.1:${socket.address().port}`, asked: () => asked };
+};
+
+t.test('names are asked again when their lifetime ends; the last good address outlives an outage of DNS', async (t) => {
+  const port = await listening(
+    t,
+    http.createServer((_, response) => response.end('first')),
+    0,
+    '127.0.0.2',
+  );
+  await listening(
+    t,
+    http.createServer((_, response) => response.end('second')),
+    port,
+    '127.0.0.3',
+  );
+  let state: { addresses: string[]; ttl: number } | undefined = { addresses: ['127.0.0.2'], ttl: 1 };
+  const server = await nameserver(t, () => state);
+  const { pool, counts } = origins(t, { origin: `http://origin.test:${port}`, nameservers: [server.at] });
+  t.equal((await ask(picked(pool))).text, 'first');
+  state = { addresses: ['127.0.0.3'], ttl: 1 };
+  const before = server.asked();
+  await until(() => server.asked() > before);
+  await until(() => Object.keys(picked(pool).agent.freeSockets).length === 0);
+  t.equal((await ask(picked(pool))).text, 'second', 'the idle connection to the old address is not used');
+  state = undefined;
+  await until(() => (counts.origin_dns_failures ?? 0) > 0);
+  t.equal((await ask(picked(pool))).text, 'second');
+  picked(pool).agent.destroy();
+  t.equal((await ask(picked(pool))).text, 'second', 'a new connection too');
+});
+
+t.test('a name that does not resolve fails the request, not the program', async (t) => {
+  const server = await nameserver(t, () => undefined);
+  const { pool } = origins(t, { origin: 'http://gone.test:80', nameservers: [server.at] });
+  await t.rejects(ask(picked(pool)), { code: 'ENOTFOUND' });
+  await t.rejects(ask(picked(pool)), { code: 'ENOTFOUND' });
+});
+
+t.test('hosts file: names in any case, comments and junk ignored', async (t) => {
+  const text =
+    '127.0.0.1 localhost\n# 10.0.0.1 origin\n10.0.0.2\tOrigin other # origin2\n::5 origin\nnonsense origin\n';
+  t.same(hostsFileAddresses(text, 'origin'), [
+    { address: '10.0.0.2', family: 4 },
+    { address: '::5', family: 6 },
+  ]);
+  t.same(hostsFileAddresses(text, 'origin2'), []);
+});
+
+t.test(
+  'TLS to the origin: verified against the authority and name configured, whatever Host the client sent',
+  async (t) => {
+    const dir = t.testdir({});
+    const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' });
+    openssl(
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-keyout',
+      'ca.key',
+      '-out',
+      'ca.pem',
+      '-subj',
+      '/CN=test authority',
+      '-days',
+      '2',
+    );
+    openssl(
+      'req',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-keyout',
+      'origin.key',
+      '-out',
+      'origin.csr',
+      '-subj',
+      '/CN=origin.internal',
+    );
+    writeFileSync(`${dir}/san`, 'subjectAltName=DNS:origin.internal');
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      'origin.csr',
+      '-CA',
+      'ca.pem',
+      '-CAkey',
+      'ca.key',
+      '-CAcreateserial',
+      '-days',
+      '2',
+      '-extfile',
+      'san',
+      '-out',
+      'origin.pem',
+    );
+    const port = await listening(
+      t,
+      https.createServer(
+        { cert: readFileSync(`${dir}/origin.pem`), key: readFileSync(`${dir}/origin.key`) },
+        (_, response) => response.end('secret'),
+      ),
+    );
+    const servers = [`https://127.0.0.1:${port}`];
+    const good = origins(t, { origin: { servers, ca: `${dir}/ca.pem`, servername: 'origin.internal' } });
+    t.equal((await ask(picked(good.pool))).text, 'secret');
+    const probed = origins(t, {
+      origin: { servers, ca: `${dir}/ca.pem`, servername: 'origin.internal', probe: { interval: '10ms', fall: 1 } },
+    });
+    const wrongName = origins(t, { origin: { servers, ca: `${dir}/ca.pem` } });
+    await t.rejects(ask(picked(wrongName.pool)), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
+    const noCa = origins(t, { origin: { servers, servername: 'origin.internal' } });
+    await t.rejects(ask(picked(noCa.pool)), { code: 'UNABLE_TO_VERIFY_LEAF_SIGNATURE' });
+    t.equal(probed.counts.origin_down, undefined, 'probes verify with the same settings');
+  },
+);
+
+t.test('closing pools, as a reload does, lets a request under way finish', async (t) => {
+  let finish = () => {};
+  const port = await listening(
+    t,
+    http.createServer((_, response) => {
+      response.write('a');
+      finish = () => response.end('b');
+    }),
+  );
+  const { opened, pool } = origins(t, { origin: `http://127.0.0.1:${port}` });
+  const server = picked(pool);
+  const answer = ask(server);
+  await until(() => finish.length === 0 && Object.keys(server.agent.sockets).length > 0);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  opened.close();
+  finish();
+  t.equal((await answer).text, 'ab');
+  await until(() => Object.keys(server.agent.sockets).length + Object.keys(server.agent.freeSockets).length === 0);
+});
