@@ -1,35 +1,16 @@
 import { readFileSync } from 'node:fs';
 import type { Config, OriginPoolConfig } from '../../config/schema.ts';
 import type { Key } from '../key.ts';
-import type { Rule } from '../rules.ts';
+import type { Origins, Pool, Server } from '../origin-pool.ts';
 import { byHash } from './balance.ts';
 import { Breaker, type BreakerState } from './breaker.ts';
 import { Names } from './names.ts';
 import { startProbe } from './probe.ts';
-import { OriginServer, type Server } from './server.ts';
+import { OriginServer } from './server.ts';
 
-export interface Pool {
-  readonly servers: readonly Server[];
-  /** Other servers tried for a safe method when one cannot be reached. */
-  readonly retries: number;
-  readonly state: BreakerState;
-  /**
-   * The server for the next attempt. `tried`: hrefs (`server.url.href`) of those that failed for this request. 'open': the
-   * breaker is; 'none': every server is down or tried. A first attempt (nothing tried) asks the breaker, and in its
-   * half-open state is the trial.
-   */
-  pick(key: Pick<Key, 'id'>, tried: ReadonlySet<string>): Server | 'open' | 'none';
-  /** How the request as a whole ended, retries included: what the breaker counts. */
-  success(): void;
-  failure(): void;
-}
-
-export interface Origins {
-  /** The pool of a rule; the default one where the rule names none. */
-  of(rule: Pick<Rule, 'origin'>): Pool;
-  readonly pools: readonly Pool[];
-  /** Stops probes and timers and closes idle connections; requests under way end by themselves. */
-  close(): void;
+/** The pools behind a configuration, and what health pages show of them. */
+export interface OpenOrigins extends Origins {
+  readonly pools: readonly OriginPool[];
 }
 
 export interface OriginsContext {
@@ -44,7 +25,7 @@ type OriginsConfig = Pick<Config, 'rules'> & {
 };
 
 /** Throws when a file named by `ca` cannot be read. */
-export const openOrigins = (config: OriginsConfig, context: OriginsContext): Origins => {
+export const openOrigins = (config: OriginsConfig, context: OriginsContext): OpenOrigins => {
   const { log, count } = context;
   const names = new Names({
     nameservers: config.proxy.nameservers,
@@ -66,7 +47,7 @@ export const openOrigins = (config: OriginsConfig, context: OriginsContext): Ori
     byConfig.set(pool, open(pool));
   const standard = open(config.proxy.origin);
   return {
-    of: (rule) => (rule.origin === undefined ? standard : (byConfig.get(rule.origin) ?? open(rule.origin))),
+    poolOf: (rule) => (rule.origin === undefined ? standard : (byConfig.get(rule.origin) ?? open(rule.origin))),
     get pools() {
       return [...pools.values()];
     },
@@ -77,7 +58,7 @@ export const openOrigins = (config: OriginsConfig, context: OriginsContext): Ori
   };
 };
 
-class OriginPool implements Pool {
+export class OriginPool implements Pool {
   readonly servers: readonly OriginServer[];
   readonly retries: number;
   readonly #breaker: Breaker;
@@ -99,6 +80,7 @@ class OriginPool implements Pool {
             ca,
             servername: pool.servername,
             probed: pool.probe !== undefined,
+            ended: (good) => (good ? this.#breaker.success() : this.#breaker.failure()),
             changed: (healthy, why) => {
               count(healthy ? 'origin_up' : 'origin_down');
               log[healthy ? 'info' : 'warn']({ origin: url, why }, healthy ? 'origin is back' : 'origin is out');
@@ -120,30 +102,26 @@ class OriginPool implements Pool {
     return this.#breaker.state;
   }
 
-  pick(key: Pick<Key, 'id'>, tried: ReadonlySet<string>): Server | 'open' | 'none' {
-    const left = tried.size === 0 ? this.servers : this.servers.filter((server) => !tried.has(server.url.href));
+  get size(): number {
+    return this.servers.length;
+  }
+
+  /** A first attempt (nothing tried) asks the breaker, and in its half-open state is the one trial. */
+  pick(key: Pick<Key, 'id'>, tried: ReadonlySet<string>): Server | undefined {
+    const left = tried.size === 0 ? this.servers : this.servers.filter((server) => !tried.has(server.name));
     const healthy = left.filter((server) => server.healthy);
     // those set aside by failed requests alone are better than an error; those a probe found down are not
     const candidates = healthy.length > 0 ? healthy : left.filter((server) => server.believedUp);
-    if (candidates.length === 0) return 'none';
-    if (tried.size === 0 && !this.#breaker.allow()) return 'open';
-    if (candidates.length === 1) return candidates[0]!;
+    if (candidates.length === 0 || (tried.size === 0 && !this.#breaker.allow())) return undefined;
+    if (candidates.length === 1) return candidates[0];
     return candidates[
       this.#byHash
         ? byHash(
             key.id,
-            candidates.map((server) => server.url.href),
+            candidates.map((server) => server.name),
           )
         : this.#turn++ % candidates.length
-    ]!;
-  }
-
-  success(): void {
-    this.#breaker.success();
-  }
-
-  failure(): void {
-    this.#breaker.failure();
+    ];
   }
 
   close(): void {

@@ -40,7 +40,7 @@ const ask = (server: OriginServer, probe: ProbeConfig, done: (good: boolean, why
     hostname: server.hostname,
     port: server.port,
     path: probe.path,
-    agent: server.probeAgent,
+    agent: server.freshAgent,
     headers: { host: server.url.host, 'user-agent': 'lacquer-probe' },
   });
   const timer = setTimeout(() => report(false, `no answer within ${probe.timeout} ms`), probe.timeout);

@@ -2,21 +2,8 @@ import http from 'node:http';
 import https from 'node:https';
 import { isIP, type NetConnectOpts, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Server } from '../origin-pool.ts';
 import type { Address, Names } from './names.ts';
-
-/** One origin server: where it is, the connections kept to it, and whether it is believed to work. */
-export interface Server {
-  readonly url: URL;
-  readonly protocol: 'http:' | 'https:';
-  readonly hostname: string;
-  readonly port: number;
-  /** Keeps connections; connects by watched names, within connectTimeout, verifying TLS. */
-  readonly agent: http.Agent;
-  readonly healthy: boolean;
-  /** A connection could not be made or broke before an answer. */
-  markFailure(): void;
-  markSuccess(): void;
-}
 
 export interface ServerSettings {
   readonly maxSockets: number;
@@ -27,6 +14,8 @@ export interface ServerSettings {
   readonly servername: string | undefined;
   readonly probed: boolean;
   readonly changed: (healthy: boolean, why: string) => void;
+  /** The pool's breaker, which hears of every attempt. */
+  readonly ended: (good: boolean) => void;
 }
 
 /** Connection failures in a row that put a server aside, and for how long, where no probe says otherwise. */
@@ -34,14 +23,18 @@ const [FALL, ASIDE_MS] = [3, 10_000];
 /** Below what common servers keep idle connections for, were it not for their own Keep-Alive hint, which Node obeys. */
 const FREE_SOCKET_MS = 55_000;
 
+/** One origin server: where it is, the connections kept to it, and whether it is believed to work. */
 export class OriginServer implements Server {
   readonly url: URL;
+  readonly name: string;
+  readonly target: Server['target'];
   readonly protocol: 'http:' | 'https:';
   readonly hostname: string;
   readonly port: number;
+  /** Keeps connections; connects by watched names, within connectTimeout, verifying TLS. */
   readonly agent: http.Agent;
-  /** For probes: a connection each, so that a busy pool of connections is not taken for a dead server. */
-  readonly probeAgent: http.Agent;
+  /** Also for probes, so that a busy pool of connections is not taken for a dead server. */
+  readonly freshAgent: http.Agent;
   readonly #settings: ServerSettings;
   readonly #clock: () => number;
   #failures = 0;
@@ -53,6 +46,8 @@ export class OriginServer implements Server {
     this.protocol = this.url.protocol === 'https:' ? 'https:' : 'http:';
     this.hostname = this.url.hostname.replace(/^\[|\]$/g, '');
     this.port = Number(this.url.port || (this.protocol === 'https:' ? 443 : 80));
+    this.name = this.url.host;
+    this.target = { protocol: this.protocol, host: this.url.host, hostname: this.hostname, port: this.port };
     this.#settings = settings;
     this.#clock = clock;
     const connection = {
@@ -73,7 +68,7 @@ export class OriginServer implements Server {
       timeout: FREE_SOCKET_MS,
     };
     this.agent = withConnectTimeout(new Agent({ ...kept, ...connection }), settings.connectTimeoutMs);
-    this.probeAgent = withConnectTimeout(new Agent({ keepAlive: false, ...connection }), settings.connectTimeoutMs);
+    this.freshAgent = withConnectTimeout(new Agent({ keepAlive: false, ...connection }), settings.connectTimeoutMs);
     names.watch(this.hostname, (addresses) => this.#dropMoved(addresses));
   }
 
@@ -86,7 +81,9 @@ export class OriginServer implements Server {
     return this.#probe.up;
   }
 
+  /** A connection could not be made, or broke or stayed silent before an answer. */
   markFailure(): void {
+    this.#settings.ended(false);
     if (++this.#failures < FALL || this.#settings.probed) return;
     if (this.healthy) this.#settings.changed(false, `${FALL} failures in a row`);
     this.#failures = 0;
@@ -94,6 +91,7 @@ export class OriginServer implements Server {
   }
 
   markSuccess(): void {
+    this.#settings.ended(true);
     this.#failures = 0;
     if (this.#asideUntil > this.#clock()) this.#settings.changed(true, 'answered');
     this.#asideUntil = Number.NEGATIVE_INFINITY;

@@ -10,8 +10,9 @@ import { type ConfigInput, configSchema } from '../../../config/schema.ts';
 import { byHash } from '../../../proxy/origins/balance.ts';
 import { Breaker } from '../../../proxy/origins/breaker.ts';
 import { hostsFileAddresses } from '../../../proxy/origins/names.ts';
-import { type Origins, openOrigins, type Pool } from '../../../proxy/origins/origins.ts';
-import type { Server } from '../../../proxy/origins/server.ts';
+import { type OpenOrigins, type OriginPool, openOrigins } from '../../../proxy/origins/origins.ts';
+import type { OriginServer } from '../../../proxy/origins/server.ts';
+import { compileRules } from '../../../proxy/rules.ts';
 
 const NONE: ReadonlySet<string> = new Set();
 const key = (id: string) => ({ id });
@@ -19,7 +20,7 @@ const key = (id: string) => ({ id });
 const origins = (t: Test, proxy: ConfigInput['proxy'], rules: ConfigInput['rules'] = []) => {
   const counts: Record<string, number> = {};
   let nowMs = 0;
-  const opened: Origins = openOrigins(configSchema.parse({ proxy, rules }), {
+  const opened: OpenOrigins = openOrigins(configSchema.parse({ proxy, rules }), {
     log: { info: () => {}, warn: () => {} },
     clock: () => nowMs,
     count: (name) => {
@@ -27,7 +28,7 @@ const origins = (t: Test, proxy: ConfigInput['proxy'], rules: ConfigInput['rules
     },
   });
   t.teardown(() => opened.close());
-  return { opened, pool: opened.of({ origin: undefined }), counts, forward: (ms: number) => (nowMs += ms) };
+  return { opened, pool: opened.pools[0]!, counts, forward: (ms: number) => (nowMs += ms) };
 };
 
 const listening = async (t: Test, server: http.Server, port = 0, host = '127.0.0.1') => {
@@ -38,7 +39,7 @@ const listening = async (t: Test, server: http.Server, port = 0, host = '127.0.0
 };
 
 /** One request through a server's agent, as the fill makes it. */
-const ask = (server: Server, path = '/') =>
+const ask = (server: OriginServer, path = '/') =>
   new Promise<{ status: number; text: string }>((resolve, reject) => {
     const request = (server.protocol === 'https:' ? https : http).request(
       // the Host field of a client, which must not become the name verified in TLS
@@ -55,10 +56,10 @@ const ask = (server: Server, path = '/') =>
     request.on('error', reject).end();
   });
 
-const picked = (pool: Pool, id = 'k', tried = NONE): Server => {
+const picked = (pool: OriginPool, id = 'k', tried = NONE): OriginServer => {
   const server = pool.pick(key(id), tried);
-  if (typeof server === 'string') throw new Error(`no server: ${server}`);
-  return server;
+  if (server === undefined) throw new Error('no server');
+  return server as OriginServer;
 };
 
 const until = async (condition: () => boolean) => {
@@ -109,12 +110,12 @@ t.test('consistent hash: one server leaving moves its own keys only, and load is
   t.ok(before.every((b, i) => b === 3 || b === after[i]));
 });
 
-t.test('a pool takes turns, skips what was tried, says none when all were', async (t) => {
+t.test('a pool takes turns, skips what was tried, and has none when all were', async (t) => {
   const { pool } = origins(t, { origin: { servers: ['http://127.0.0.1:1', 'http://127.0.0.1:2'] } });
   const ports = [1, 2, 3, 4].map(() => picked(pool).port);
   t.same(ports, [1, 2, 1, 2]);
-  t.equal(picked(pool, 'k', new Set(['http://127.0.0.1:1/'])).port, 2);
-  t.equal(pool.pick(key('k'), new Set(['http://127.0.0.1:1/', 'http://127.0.0.1:2/'])), 'none');
+  t.equal(picked(pool, 'k', new Set(['127.0.0.1:1'])).port, 2);
+  t.equal(pool.pick(key('k'), new Set(['127.0.0.1:1', '127.0.0.1:2'])), undefined);
 });
 
 t.test('hash sends a key to the same server always, and elsewhere when it is out', async (t) => {
@@ -135,16 +136,16 @@ t.test('a lone server is used even after failures; the breaker is what stops req
     origin: 'http://127.0.0.1:1',
     breaker: { failures: 2, window: '10s', open: '5s' },
   });
-  for (let i = 0; i < 5; i++) picked(pool).markFailure();
-  t.type(pool.pick(key('k'), NONE), 'object');
-  pool.failure();
-  pool.failure();
-  t.equal(pool.pick(key('k'), NONE), 'open');
+  const server = picked(pool);
+  server.markFailure();
+  t.equal(picked(pool), server);
+  for (let i = 0; i < 4; i++) server.markFailure();
+  t.equal(pool.pick(key('k'), NONE), undefined);
   t.equal(pool.state, 'open');
   forward(5000);
   t.type(pool.pick(key('k'), NONE), 'object', 'the trial');
-  t.equal(pool.pick(key('k'), NONE), 'open');
-  pool.success();
+  t.equal(pool.pick(key('k'), NONE), undefined);
+  server.markSuccess();
   t.type(pool.pick(key('k'), NONE), 'object');
   t.match(counts, { breaker_open: 1, breaker_half_open: 1, breaker_closed: 1 });
 });
@@ -157,14 +158,14 @@ t.test('rules have their own pools; equal settings share one', async (t) => {
   });
   const opened = openOrigins(config, { log: { info: () => {}, warn: () => {} }, clock: () => 0, count: () => {} });
   t.teardown(() => opened.close());
-  const [a, b, c] = config.rules.map((rule) => opened.of({ origin: rule.origin }));
+  const [a, b, c] = compileRules(config).list.map((rule) => opened.poolOf(rule) as OriginPool);
   t.equal(a, b);
   t.equal(picked(a!).port, 9);
   t.equal(picked(c!).port, 1);
   t.equal(opened.pools.length, 2);
 });
 
-t.test('probes take a failing server out and bring it back; all out is none', async (t) => {
+t.test('probes take a failing server out and bring it back; all out is no server', async (t) => {
   let status = 200;
   let probes = 0;
   const port = await listening(
@@ -184,7 +185,7 @@ t.test('probes take a failing server out and bring it back; all out is none', as
   t.ok(pool.servers[0]!.healthy);
   status = 500;
   await until(() => counts.origin_down === 1);
-  t.equal(pool.pick(key('k'), NONE), 'none');
+  t.equal(pool.pick(key('k'), NONE), undefined);
   status = 200;
   await until(() => counts.origin_up === 1);
   t.equal(picked(pool).port, port);
