@@ -21,12 +21,14 @@ export interface Store {
   beginFill(key: Key): FillToken;
   /** A body of unknown length on its way in: inline when it stays small, else a temporary file. */
   newBody(): BodyWriter;
-  /** Stores or replaces a variant. Resolves when committed and visible to every worker; 'purged', 'full' … when it was not stored. */
+  /** Stores or replaces a variant. The very next `get` in this process finds it; resolves when committed and visible to every worker; 'purged', 'full' … when it was not stored. */
   put(key: Key, entry: Entry, token: FillToken): Promise<PutResult>;
   /** The shield of a content URI (already stored, unexpired and intact), so that no fetch is needed. */
   shield(contentKey: string): Shield | undefined;
   /** Stores the body of a content URI once, whoever asks for it. */
-  putShield(contentKey: string, shield: Omit<Shield, 'forms'>, body: Buffer, forms: readonly NewForm[]): Promise<Shield | undefined>;
+  putShield(contentKey: string, shield: Omit<Shield, 'forms'> & { readonly etag: string | undefined }, body: Buffer, forms: readonly NewForm[]): Promise<Shield | undefined>;
+  /** false once a purge has hit the key since `beginFill`: what the fill brings must not be given to new requests. */
+  isCurrent(key: Key, token: FillToken): boolean;
 
   purge(what: PurgeTarget, options: { soft: boolean; dryRun: boolean }): Promise<PurgeReceipt>;
 
@@ -54,9 +56,12 @@ export interface BodyWriter {
   readonly length: number;
   /** Bytes written so far, [start, end), for clients that stream while the fill goes on. */
   read(start: number, end: number): Promise<Buffer> | Buffer;
-  /** Makes the body permanent; undefined when the disk refused. */
-  finish(): Promise<Body | undefined>;
+  /** No more bytes: makes the body permanent; undefined when the disk refused. Synchronous for a small body, so that the next request finds it. */
+  finish(): Promise<Body | undefined> | Body | undefined;
+  /** No more bytes, and none of them is kept. */
   abort(): void;
+  /** Until then `read` goes on working, after `finish` and `abort` too: clients may be slower than the fill. Called once. */
+  release(): void;
 }
 
 export interface NewForm {
