@@ -98,6 +98,12 @@ const proxySection = z.strictObject({
     .meta({ secret: true }),
   purgeFrom: z.array(network).default([]).describe('addresses whose PURGE is taken on the public listener'),
   trustedProxies: z.array(network).default([]).describe('whose X-Forwarded-* and Forwarded are believed'),
+  trustedHeader: z
+    .enum(['x-forwarded-for', 'forwarded'])
+    .default('x-forwarded-for')
+    .describe(
+      'which of the two is believed from them, the one they write; x-forwarded-for goes with X-Forwarded-Proto',
+    ),
   proxyProtocolFrom: z.array(network).default([]).describe('who sends a PROXY protocol header before each connection'),
   breaker,
   tls: tls.optional(),

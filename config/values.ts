@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseDuration, parseSize } from './units.ts';
 
@@ -33,10 +34,22 @@ export const originUrl = z.string().refine((text) => {
 /** `host:port`, `:port`, `[::1]:port`, `unix:/path` or `fd:3` (a socket handed over by systemd). */
 export const listenAddress = z
   .string()
-  .regex(/^(unix:.+|fd:\d+|(\[[0-9a-fA-F:.]+\]|[^:\s/]*):\d{1,5})$/, 'expected host:port, [v6]:port, unix:/path or fd:N');
+  .regex(
+    /^(unix:.+|fd:\d+|(\[[0-9a-fA-F:.]+\]|[^:\s/]*):\d{1,5})$/,
+    'expected host:port, [v6]:port, unix:/path or fd:N',
+  );
 
 /** An IP address or a network in CIDR form. */
-export const network = z.string().regex(/^([0-9.]+|[0-9a-fA-F:.]+)(\/\d{1,3})?$|^unix$/, 'expected an address, a network such as 10.0.0.0/8, or unix');
+export const network = z.string().refine((text) => {
+  if (text === 'unix') return true;
+  const [address, bits, ...more] = text.split('/');
+  const version = isIP(address ?? '');
+  return (
+    version !== 0 &&
+    more.length === 0 &&
+    (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128)))
+  );
+}, 'expected an address, a network such as 10.0.0.0/8, or unix');
 
 export const count = z.number().int().min(0);
 

@@ -11,6 +11,8 @@ export interface Client {
   readonly startMs: number;
   /** Address after PROXY protocol and trusted X-Forwarded-For; 'unix' on a socket file. */
   readonly remoteAddress: string;
+  /** Who is at the other end of the connection (after PROXY protocol); differs where a trusted proxy vouches for another. */
+  readonly peerAddress: string;
   /** Request body; undefined when there is none. */
   readonly body: Readable | undefined;
   readonly gone: boolean;
