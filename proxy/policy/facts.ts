@@ -15,12 +15,16 @@ export interface ResponseFacts {
   /** Lower-case, sorted, without duplicates; '*' where any member is it. */
   readonly vary: readonly string[] | '*';
   readonly hasSetCookie: boolean;
+  /** `Lacquer-Badge` of a badge origin: status 200, but the body shows a failure, or the last known state. */
+  readonly degraded: 'error' | 'stale' | undefined;
 }
 
 /** RFC 9111 5.2.2 directives, read as caching.md 3 asks. Numbers are seconds; undefined when absent, 0 when malformed. */
 export interface CacheControl {
   /** Any Cache-Control (or CDN-Cache-Control that replaced it) was there. */
   readonly present: boolean;
+  /** It was CDN-Cache-Control: Cache-Control and Expires do not count then (RFC 9213 2.1). */
+  readonly targeted: boolean;
   readonly maxAge: number | undefined;
   readonly sMaxage: number | undefined;
   readonly staleWhileRevalidate: number | undefined;
@@ -33,6 +37,7 @@ export interface CacheControl {
   readonly mustRevalidate: boolean;
   readonly proxyRevalidate: boolean;
   readonly mustUnderstand: boolean;
+  readonly noTransform: boolean;
   readonly immutable: boolean;
 }
 
@@ -45,6 +50,8 @@ export interface RequestFacts {
   /** Values of If-None-Match members, '*' for any; undefined when the field is absent. */
   readonly ifNoneMatch: readonly string[] | '*' | undefined;
   readonly ifModifiedSinceMs: number | undefined;
+  /** If-Match or If-Unmodified-Since: conditions only an origin may judge (RFC 9111 4.3.2). */
+  readonly hasOriginCondition: boolean;
   /** Raw Range value of a GET; undefined when absent. */
   readonly range: string | undefined;
   readonly ifRange: string | undefined;

@@ -1,0 +1,49 @@
+import type { Rule } from '../rules.ts';
+import type { ResponseFacts } from './facts.ts';
+
+export type ClientControlRule = Pick<Rule, 'clientTtlSeconds' | 'errorTtlSeconds'>;
+
+/** What an error or a stale badge lives downstream where the rule names no errorTtl. */
+const SHORT_SECONDS = 30;
+
+/** Fields that would outlive or contradict the Cache-Control made here. */
+export const REPLACED_WITH_CONTROL: ReadonlySet<string> = new Set([
+  'cache-control',
+  'expires',
+  'pragma',
+  'cdn-cache-control',
+  'surrogate-control',
+]);
+
+/**
+ * Cache-Control sent downstream for a response that may be shared; undefined: the origin's own stays. `stale`: past its ttl, so
+ * that no cache downstream pins what is about to be replaced; errors and degraded badges are as short-lived.
+ */
+export const clientControl = (
+  facts: Pick<ResponseFacts, 'status' | 'degraded' | 'cacheControl'>,
+  rule: ClientControlRule,
+  ageSeconds: number,
+  stale: boolean,
+): string | undefined => {
+  const isError = facts.status >= 400 || facts.degraded !== undefined;
+  const ceiling = isError ? (rule.errorTtlSeconds ?? shortest(rule.clientTtlSeconds)) : rule.clientTtlSeconds;
+  if (ceiling === undefined) return undefined;
+  const short = Math.min(ceiling, rule.errorTtlSeconds ?? SHORT_SECONDS);
+  const seconds = stale ? short : Math.max(0, Math.floor(ceiling - ageSeconds));
+  return `${shareable(facts)}max-age=${seconds}${demands(facts)}`;
+};
+
+/** For a message of the proxy's own (502, 504, the image of an error). */
+export const errorControl = (rule: ClientControlRule): string =>
+  rule.errorTtlSeconds === undefined ? 'no-store' : `public, max-age=${Math.floor(rule.errorTtlSeconds)}`;
+
+const shortest = (clientTtl: number | undefined) =>
+  clientTtl === undefined ? undefined : Math.min(clientTtl, SHORT_SECONDS);
+
+const shareable = ({ cacheControl }: Pick<ResponseFacts, 'cacheControl'>) =>
+  cacheControl.public || !cacheControl.present ? 'public, ' : '';
+
+const demands = ({ cacheControl }: Pick<ResponseFacts, 'cacheControl'>) =>
+  (cacheControl.mustRevalidate ? ', must-revalidate' : '') +
+  (cacheControl.proxyRevalidate ? ', proxy-revalidate' : '') +
+  (cacheControl.noTransform ? ', no-transform' : '');

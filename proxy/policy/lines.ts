@@ -1,0 +1,49 @@
+/** Raw header lines: pairs [name, value, name, value …] in the order received, as `rawHeaders` of node:http. */
+export type RawHeaders = readonly string[];
+
+/** Values of every line called `lowerName`, in order. */
+export const linesOf = (rawHeaders: RawHeaders, lowerName: string): string[] => {
+  const values: string[] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (isNamed(rawHeaders[i]!, lowerName)) values.push(rawHeaders[i + 1]!);
+  }
+  return values;
+};
+
+export const firstOf = (rawHeaders: RawHeaders, lowerName: string): string | undefined => {
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (isNamed(rawHeaders[i]!, lowerName)) return rawHeaders[i + 1]!;
+  }
+  return undefined;
+};
+
+/** All lines but those whose lower-case name is in `names`. */
+export const without = (rawHeaders: RawHeaders, names: ReadonlySet<string>): string[] => {
+  const kept: string[] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (!names.has(rawHeaders[i]!.toLowerCase())) kept.push(rawHeaders[i]!, rawHeaders[i + 1]!);
+  }
+  return kept;
+};
+
+/** Comparing lengths first spares the copy that toLowerCase makes for nearly every line. */
+const isNamed = (name: string, lowerName: string) =>
+  name.length === lowerName.length && name.toLowerCase() === lowerName;
+
+/** Each alternative begins with another character, so that matching is linear; an unterminated quote swallows the rest of its line. */
+const MEMBER = /(?:[^,"]|"(?:[^"\\]|\\.?)*"?)+/gs;
+
+/** Members of a list field (RFC 9110 5.6.1) over all its lines; commas inside quoted strings do not split, empty members drop out. */
+export const members = (lines: readonly string[]): string[] => {
+  const found: string[] = [];
+  for (const line of lines) {
+    for (const piece of line.match(MEMBER) ?? []) {
+      const member = trimOws(piece);
+      if (member !== '') found.push(member);
+    }
+  }
+  return found;
+};
+
+/** Without optional whitespace (RFC 9110 5.6.3: space and tab only) at either end. */
+export const trimOws = (text: string): string => text.replace(/^[ \t]+|[ \t]+$/g, '');
