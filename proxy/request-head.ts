@@ -1,6 +1,10 @@
-import type { Key } from './key.ts';
+import type { HeadParts } from './front.ts';
+import { type Key, keyOf } from './key.ts';
+import { acceptedCodings } from './policy/coding.ts';
 import type { RequestFacts } from './policy/facts.ts';
-import type { Params, Rule } from './rules.ts';
+import { linesOf } from './policy/lines.ts';
+import { requestFacts } from './policy/parse-facts.ts';
+import type { Params, Rule, Rules } from './rules.ts';
 
 /**
  * One parsed request head, immutable, without anything of the connection it came on: the fast road memoises it by the
@@ -24,6 +28,66 @@ export interface RequestHead {
   readonly facts: RequestFacts;
   /** Which stored codings the client takes, best first; always ends with identity unless it forbids it. */
   readonly codings: readonly ('br' | 'gzip' | 'identity')[];
-  /** Something the plain hit road must look at: conditionals, Range, Authorization, request directives, HEAD. */
+  /** GET without conditionals or Range: a hit on it is the stored message itself. */
   readonly plain: boolean;
 }
+
+const IDENTITY: readonly ['identity'] = ['identity'];
+const DEFAULT_PORT = { http: ':80', https: ':443' } as const;
+
+/** RFC 3986 6.2.2 and 6.2.3: names are case-insensitive, the scheme's own port says nothing. */
+export const canonicalHost = (scheme: 'http' | 'https', authority: string): string => {
+  const lower = authority.toLowerCase();
+  return lower.endsWith(DEFAULT_PORT[scheme]) ? lower.slice(0, -DEFAULT_PORT[scheme].length) : lower;
+};
+
+/** RFC 3986 6.2.2: unreserved characters are never percent-encoded, hex digits are upper case, dot segments are resolved. */
+export const canonicalPath = (path: string): string => {
+  const decoded = path.includes('%') ? path.replace(/%([0-9a-fA-F]{2})/g, unescapeUnreserved) : path;
+  return decoded.includes('/.') ? withoutDotSegments(decoded) : decoded;
+};
+
+const unescapeUnreserved = (escaped: string, hex: string) => {
+  const character = String.fromCharCode(Number.parseInt(hex, 16));
+  return /[A-Za-z0-9\-._~]/.test(character) ? character : escaped.toUpperCase();
+};
+
+const withoutDotSegments = (path: string): string => {
+  const out: string[] = [];
+  const segments = path.split('/').slice(1);
+  for (const [i, segment] of segments.entries()) {
+    const last = i === segments.length - 1;
+    if (segment === '..') out.pop();
+    if (segment !== '.' && segment !== '..') out.push(segment);
+    else if (last) out.push('');
+  }
+  return `/${out.join('/')}`;
+};
+
+/** Pure: what a head means under these rules. `parts` are syntactically valid. */
+export const headOf = (parts: HeadParts, rules: Rules): RequestHead => {
+  const host = canonicalHost(parts.scheme, parts.authority);
+  const mark = parts.target.indexOf('?');
+  const path = canonicalPath(mark < 0 ? parts.target : parts.target.slice(0, mark));
+  const { rule, params } = rules.match(host, path);
+  const facts = requestFacts(parts.method, parts.rawHeaders, rule);
+  return {
+    method: parts.method,
+    scheme: parts.scheme,
+    host,
+    rawTarget: parts.target,
+    path,
+    httpVersion: parts.httpVersion,
+    rawHeaders: parts.rawHeaders,
+    rule,
+    params,
+    key: keyOf(parts.scheme, host, mark < 0 ? path : path + parts.target.slice(mark), rule),
+    facts,
+    codings: rule.compress ? acceptedCodings(linesOf(parts.rawHeaders, 'accept-encoding')) : IDENTITY,
+    plain:
+      parts.method === 'GET' &&
+      facts.ifNoneMatch === undefined &&
+      facts.ifModifiedSinceMs === undefined &&
+      facts.range === undefined,
+  };
+};

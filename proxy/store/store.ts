@@ -1,5 +1,6 @@
 import type { Body, Entry, Form } from '../entry.ts';
 import type { Key } from '../key.ts';
+import type { Tier } from '../outcome.ts';
 import type { RequestFacts } from '../policy/facts.ts';
 import type { MissReason } from '../policy/reasons.ts';
 
@@ -10,6 +11,8 @@ import type { MissReason } from '../policy/reasons.ts';
 export interface Store {
   /** The variant of `key` that answers `request`; synchronous, no I/O but LMDB's memory map. */
   get(key: Key, request: RequestFacts): Entry | undefined;
+  /** Where the entry that `get` just gave came from. */
+  tierOf(entry: Entry): Tier;
   /** Why `get` found nothing: first-seen, evicted, purged, vary, restart, corrupt … Called after a miss only. */
   why(key: Key): MissReason;
   /** Bytes of a form up to LARGE bytes, checked (length, digest); 'large': use `read`; 'missing': gone or corrupt. */

@@ -1,0 +1,466 @@
+import type { Client } from './client.ts';
+import type { Content } from './content.ts';
+import type { Body, Entry, Form } from './entry.ts';
+import { Flight } from './flight.ts';
+import type { Origins } from './origin-pool.ts';
+import { fillFields } from './origin-request.ts';
+import type { OriginOutcome } from './outcome.ts';
+import type { ResponseFacts } from './policy/facts.ts';
+import { endToEnd } from './policy/hop.ts';
+import { initialAgeSeconds } from './policy/lifetime.ts';
+import { firstOf } from './policy/lines.ts';
+import { responseFacts } from './policy/parse-facts.ts';
+import type { RefuseReason } from './policy/reasons.ts';
+import { isFailure, mayShare, mayStandIn } from './policy/reuse.ts';
+import { storable, storedFields } from './policy/storable.ts';
+import { answers, revalidationFields, updateBy304 } from './policy/validators.ts';
+import { variantMatches, varyOf } from './policy/vary.ts';
+import type { RequestHead } from './request-head.ts';
+import type { FillToken, Store } from './store/store.ts';
+import { tagsOf } from './tags.ts';
+import { type Exchange, type OriginResponse, type Upstream, UpstreamError } from './upstream.ts';
+
+/** What a request that waited for a fill is told, once. */
+export type FillResult =
+  /** A whole answer: revalidated, or a shield. */
+  | {
+      readonly kind: 'entry';
+      readonly entry: Entry;
+      readonly revalidated: boolean;
+      readonly stored: boolean;
+      readonly origin: OriginOutcome | undefined;
+    }
+  /** The head is known and anyone may have it; the body is on its way. */
+  | { readonly kind: 'flight'; readonly flight: Flight }
+  /** For the request that caused the fetch alone: not shareable. */
+  | {
+      readonly kind: 'direct';
+      readonly response: OriginResponse;
+      readonly facts: ResponseFacts;
+      readonly why: RefuseReason;
+      readonly origin: OriginOutcome;
+    }
+  /** Not for you: fetch by yourself. `varyNames` when only the variant differs. */
+  | { readonly kind: 'released'; readonly why: RefuseReason; readonly varyNames: readonly string[] | undefined }
+  | { readonly kind: 'failed'; readonly error: FillError; readonly origin: OriginOutcome | undefined };
+
+/** `shed`: no place in the queue; `status`: a 5xx, while something older may stand in. */
+export type FillError = UpstreamError['code'] | 'shed' | 'status' | 'degraded';
+
+export interface Waiter {
+  readonly head: RequestHead;
+  /** Never called synchronously from `join` or `solo`. */
+  settle(result: FillResult): void;
+}
+
+export interface FillDeps {
+  readonly store: Store;
+  readonly upstream: Upstream;
+  readonly origins: Origins;
+  readonly content: Content;
+  readonly gate: { enter(run: () => void): boolean; leave(): void };
+  readonly clock: () => number;
+  readonly maxObject: number;
+  readonly workers: number;
+  readonly forwarded: (head: RequestHead, client: Client) => readonly string[];
+  /** After a storable response is complete: makes br and gzip forms and stores them too. */
+  readonly compress: (fill: { head: RequestHead; entry: Entry; token: FillToken }) => void;
+  /** The key's answers are not to be waited for (hit-for-miss). */
+  readonly notShared: (keyText: string) => void;
+  readonly ended: (
+    fill: Fill,
+    result: { stored: boolean; why: string | undefined; origin: OriginOutcome | undefined },
+  ) => void;
+}
+
+/**
+ * Machine 2, the origin's: one fetch on behalf of a key. It outlives the client that caused it; whoever waits is told the
+ * result by an event. It ends by its deadline whatever the origin does, so that a key can never stay stuck.
+ */
+export class Fill {
+  readonly head: RequestHead;
+  readonly client: Client;
+  readonly stale: Entry | undefined;
+  readonly background: boolean;
+  readonly solo: boolean;
+  readonly #deps: FillDeps;
+  readonly #token: FillToken;
+  readonly #begunAtMs: number;
+  #waiters: Waiter[]; // bounded by limits.waiters
+  #phase: 'queued' | 'leasing' | 'fetching' | 'flying' | 'ended' = 'queued';
+  #exchange: Exchange | undefined;
+  #deadline: NodeJS.Timeout | undefined;
+  #stopWaiting: (() => void) | undefined;
+  #leased = false;
+  flight: Flight | undefined;
+  /** Set by the table of fills: takes this one out of it. */
+  detach: () => void = () => undefined;
+
+  constructor(
+    deps: FillDeps,
+    head: RequestHead,
+    client: Client,
+    stale: Entry | undefined,
+    how: { background: boolean; solo: boolean },
+  ) {
+    this.#deps = deps;
+    this.head = head;
+    this.client = client;
+    this.stale = stale;
+    this.background = how.background;
+    this.solo = how.solo;
+    this.#waiters = [];
+    this.#token = deps.store.beginFill(head.key);
+    this.#begunAtMs = deps.clock();
+  }
+
+  get waiting(): number {
+    return this.#waiters.length;
+  }
+
+  /** Whether a request for the same key may wait here (caching.md 17, 20). */
+  takes(head: RequestHead, varyNames: readonly string[] | undefined): boolean {
+    if (this.#phase === 'ended' || !this.#deps.store.isCurrent(head.key, this.#token)) return false;
+    if (this.flight) return this.flight.state !== 'broken' && variantMatches(this.flight.vary, head.facts);
+    return varyNames === undefined || varyNames.every((name) => this.head.facts.field(name) === head.facts.field(name));
+  }
+
+  add(waiter: Waiter): void {
+    if (this.flight) {
+      const { flight } = this;
+      queueMicrotask(() => waiter.settle({ kind: 'flight', flight }));
+    } else this.#waiters.push(waiter);
+  }
+
+  start(): void {
+    this.#deadline = setTimeout(() => this.#late(), this.head.rule.deadlineMs);
+    if (!this.#deps.gate.enter(() => this.#lease())) queueMicrotask(() => this.#fail('shed', undefined));
+  }
+
+  #late(): void {
+    const entered = this.#phase !== 'queued';
+    this.#fail('timeout', undefined);
+    if (!entered) this.#phase = 'ended';
+  }
+
+  // One fill per key across workers: only the holder of the lease fetches; the others wait for its event.
+  #lease(): void {
+    if (this.#phase === 'ended') return this.#deps.gate.leave();
+    if (this.#deps.workers === 1 || this.solo) return this.#fetch();
+    this.#phase = 'leasing';
+    this.#deps.store.lease(this.head.key, this.#begunAtMs + this.head.rule.deadlineMs).then(
+      (mine) => {
+        if (this.#phase !== 'leasing') return mine && this.#deps.store.release(this.head.key);
+        if (mine) {
+          this.#leased = true;
+          return this.#fetch();
+        }
+        this.#stopWaiting = this.#deps.store.onceReleased(this.head.key, () => this.#otherWorkerDone());
+      },
+      () => this.#phase === 'leasing' && this.#fetch(),
+    );
+  }
+
+  #otherWorkerDone(): void {
+    if (this.#phase !== 'leasing') return;
+    const entry = this.#deps.store.get(this.head.key, this.head.facts);
+    if (!entry || entry.storedAtMs < this.#begunAtMs - this.head.rule.deadlineMs) return this.#lease();
+    this.#end();
+    this.#settleAll({ kind: 'entry', entry, revalidated: false, stored: true, origin: undefined });
+  }
+
+  #fetch(): void {
+    this.#phase = 'fetching';
+    const { head, stale } = this;
+    const validators = stale ? revalidationFields(stale) : [];
+    this.#exchange = this.#deps.upstream.exchange(this.#deps.origins.poolOf(head.rule), {
+      method: 'GET',
+      target: head.key.target,
+      headers: [...fillFields(head, this.client.id, this.#deps.forwarded(head, this.client)), ...validators],
+      body: undefined,
+      key: head.key,
+      headMs: head.rule.deadlineMs,
+      retry: true,
+      onInform: (status, headers) => this.#inform(status, headers),
+    });
+    this.#exchange.onSettled(
+      (response) => this.#received(response, validators.length > 0),
+      (error) => this.#fail(error.code, failedOutcome(error, this.#begunAtMs, this.#deps.clock())),
+    );
+  }
+
+  // 103 and 102 go to whoever waits; they are never stored (RFC 8297).
+  #inform(status: number, headers: readonly string[]): void {
+    if (status === 101 || status === 100) return;
+    if (!this.background && !this.client.gone) this.client.inform(status, endToEnd(headers));
+  }
+
+  #received(response: OriginResponse, asked: boolean): void {
+    if (this.#phase !== 'fetching') return response.abort();
+    const { head, stale } = this;
+    const facts = responseFacts(response.status, response.rawHeaders);
+    const origin = originOutcome(response);
+    const now = this.#deps.clock();
+
+    if (response.status === 304) {
+      if (!asked || !stale || !answers(stale, response.rawHeaders))
+        return this.#refuse(response, origin, 'bad-response');
+      return this.#revalidated(response, stale, origin, now);
+    }
+    if (head.rule.followContent && response.status >= 301 && response.status <= 308) {
+      const target = this.#deps.content.targetOf(firstOf(response.rawHeaders, 'location'), head);
+      if (target !== undefined) return this.#followed(response, target, origin, now);
+    }
+    if (isFailure(facts) && stale && mayStandIn(stale, head.rule, now))
+      return this.#refuse(response, origin, response.status >= 500 ? 'status' : 'degraded');
+
+    const verdict = storable(head.facts, facts, head.rule);
+    const length = contentLength(response.rawHeaders);
+    if (!verdict.store) return this.#unshareable(response, facts, origin, verdict.reason);
+    if (length !== undefined && length > this.#deps.maxObject && this.#waiters.length <= 1)
+      return this.#unshareable(response, facts, origin, 'too-large');
+    this.#fly(response, facts, origin, length, now);
+  }
+
+  /** The response is no answer: told to all, drained no further. */
+  #refuse(response: OriginResponse, origin: OriginOutcome, error: FillError): void {
+    response.abort();
+    this.#fail(error, { ...origin, error });
+  }
+
+  #revalidated(response: OriginResponse, stale: Entry, origin: OriginOutcome, now: number): void {
+    response.body.resume();
+    const entry = updateBy304(stale, response.rawHeaders, response.startedMs, now, this.head.facts.field);
+    const outcome = { ...origin, changed: false };
+    const put = this.#deps.store.put(this.head.key, entry, this.#token);
+    this.#end(put, outcome);
+    this.#settleAll({ kind: 'entry', entry, revalidated: true, stored: true, origin: outcome });
+  }
+
+  #followed(response: OriginResponse, target: string, origin: OriginOutcome, now: number): void {
+    response.body.resume();
+    const { head } = this;
+    this.#deps.content.fetch(target, head, this.client).then(
+      (shield) => {
+        if (this.#phase !== 'fetching') return;
+        const entry = this.#deps.content.entryOf(head, shield, response, now);
+        const changed = this.stale && this.stale.forms[0]?.etag !== entry.forms[0]?.etag;
+        const outcome = { ...origin, changed };
+        const kept = shield.permanent && storable(head.facts, entry.facts, head.rule).store;
+        this.#end(
+          kept ? this.#deps.store.put(head.key, entry, this.#token) : undefined,
+          outcome,
+          kept ? undefined : 'failed',
+        );
+        this.#settleAll({ kind: 'entry', entry, revalidated: false, stored: kept, origin: outcome });
+      },
+      (error: unknown) =>
+        this.#fail(error instanceof UpstreamError ? error.code : 'bad-response', { ...origin, error: 'content' }),
+    );
+  }
+
+  /** caching.md 20: whoever waits goes on by itself, all at once; the one that caused the fetch gets the response. */
+  #unshareable(response: OriginResponse, facts: ResponseFacts, origin: OriginOutcome, why: RefuseReason): void {
+    const [first, ...others] = this.#waiters;
+    this.#waiters = [];
+    this.#end(undefined, origin, why);
+    if (first) first.settle({ kind: 'direct', response, facts, why, origin });
+    else response.abort();
+    for (const waiter of others) waiter.settle({ kind: 'released', why, varyNames: undefined });
+  }
+
+  #fly(
+    response: OriginResponse,
+    facts: ResponseFacts,
+    origin: OriginOutcome,
+    length: number | undefined,
+    now: number,
+  ): void {
+    this.#phase = 'flying';
+    clearTimeout(this.#deadline);
+    const vary = varyOf(facts, this.head.facts.field);
+    const flight = new Flight({
+      status: response.status,
+      headers: endToEnd(response.rawHeaders),
+      facts,
+      vary,
+      length,
+      writer: this.#deps.store.newBody(),
+      initialAgeSeconds: initialAgeSeconds(facts, response.startedMs, now),
+      receivedAtMs: now,
+      origin,
+    });
+    this.flight = flight;
+    // What is stale or must be validated from the start serves the one that caused the fetch, not those who waited meanwhile
+    if (!mayShare({ ...flight, storedAtMs: now, keyText: this.head.key.text }, this.head.rule, now))
+      this.#releaseOthers('expired');
+    this.#pump(response, flight);
+    // A body that came with its head is complete before the next turn: then it goes out whole, in one write.
+    setImmediate(() => this.#announce(flight));
+  }
+
+  #releaseOthers(why: RefuseReason): void {
+    const others = this.#waiters.splice(1);
+    this.detach();
+    this.#deps.notShared(this.head.key.text);
+    for (const waiter of others) waiter.settle({ kind: 'released', why, varyNames: undefined });
+  }
+
+  #announce(flight: Flight): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    const varyNames = flight.vary.map(([name]) => name);
+    for (const waiter of waiters) {
+      if (variantMatches(flight.vary, waiter.head.facts)) waiter.settle({ kind: 'flight', flight });
+      else waiter.settle({ kind: 'released', why: 'vary-star', varyNames });
+    }
+  }
+
+  #pump(response: OriginResponse, flight: Flight): void {
+    const { body } = response;
+    const idle = setTimeout(() => fail(), this.head.rule.deadlineMs);
+    let ended = false;
+    const fail = () => {
+      if (ended) return;
+      ended = true;
+      clearTimeout(idle);
+      response.abort();
+      flight.writer.abort();
+      flight.state = 'broken';
+      this.#end(undefined, { ...flight.origin, error: 'incomplete' }, 'incomplete');
+      flight.changed();
+    };
+    response.onBroken(fail);
+    body.on('error', fail);
+    body.on('close', () => !body.complete && fail());
+    body.on('data', (chunk: Buffer) => {
+      if (ended) return;
+      idle.refresh();
+      flight.origin.bytes += chunk.length;
+      if (flight.length !== undefined && flight.origin.bytes > flight.length) return fail();
+      const room = flight.writer.write(chunk);
+      flight.changed();
+      if (room) return;
+      body.pause();
+      flight.writer.drained().then(() => body.resume(), fail);
+    });
+    body.on('end', () => {
+      if (ended) return;
+      if (!body.complete || (flight.length !== undefined && flight.origin.bytes !== flight.length)) return fail();
+      ended = true;
+      clearTimeout(idle);
+      flight.origin.us = Math.round((this.#deps.clock() - response.startedMs) * 1000);
+      flight.state = 'complete';
+      this.#store(flight, response);
+      flight.changed();
+    });
+  }
+
+  #store(flight: Flight, response: OriginResponse): void {
+    const finished = flight.writer.length > this.#deps.maxObject ? undefined : flight.writer.finish();
+    if (finished === undefined) {
+      this.#end(undefined, flight.origin, 'too-large');
+      return;
+    }
+    const make = (body: Body | undefined) => {
+      if (body === undefined) return this.#end(undefined, flight.origin, 'failed');
+      const entry = this.#entryOf(flight, response, body);
+      flight.entry = entry;
+      flight.origin.changed = this.stale && changedFrom(this.stale, entry);
+      const put = this.#deps.store.put(this.head.key, entry, this.#token);
+      this.#end(put, flight.origin);
+      if (this.head.rule.compress) this.#deps.compress({ head: this.head, entry, token: this.#token });
+    };
+    if (finished instanceof Promise) finished.then(make, () => make(undefined));
+    else make(finished);
+  }
+
+  #entryOf(flight: Flight, response: OriginResponse, body: Body): Entry {
+    const form: Form = { coding: 'identity', etag: flight.facts.etag, length: flight.writer.length, body };
+    return {
+      keyText: this.head.key.text,
+      status: flight.status,
+      headers: storedFields(flight.headers, flight.facts),
+      requestedAtMs: response.startedMs,
+      storedAtMs: flight.receivedAtMs,
+      initialAgeSeconds: flight.initialAgeSeconds,
+      vary: flight.vary,
+      tags: tagsOf(flight.headers, this.head),
+      forms: [form],
+      purgedAtMs: undefined,
+      facts: flight.facts,
+    };
+  }
+
+  #fail(error: FillError, origin: OriginOutcome | undefined): void {
+    if (this.#phase === 'ended' || this.#phase === 'flying') return;
+    this.#exchange?.abort();
+    this.#end(undefined, origin, error);
+    this.#settleAll({ kind: 'failed', error, origin });
+  }
+
+  #settleAll(result: FillResult): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.settle(result);
+  }
+
+  /** Frees the place and, once what was stored is visible to other workers, the lease. */
+  #end(put?: Promise<string>, origin?: OriginOutcome, why?: string): void {
+    if (this.#phase === 'ended') return;
+    const entered = this.#phase !== 'queued';
+    this.#phase = 'ended';
+    clearTimeout(this.#deadline);
+    this.#stopWaiting?.();
+    this.detach();
+    if (entered) this.#deps.gate.leave();
+    const { flight } = this;
+    // Behind the announcement, which is an immediate too: whoever is told of the flight follows it by then
+    if (flight) setImmediate(() => flight.settled());
+    const release = () => this.#leased && this.#deps.store.release(this.head.key);
+    if (put === undefined) {
+      release();
+      this.#deps.ended(this, { stored: false, why, origin });
+      return;
+    }
+    put.then((result) => {
+      release();
+      this.#deps.ended(this, { stored: result === 'stored', why: result === 'stored' ? undefined : result, origin });
+    }, release);
+  }
+}
+
+/** Content-Length of a response that llhttp has already checked; undefined without one. */
+export const contentLength = (rawHeaders: readonly string[]): number | undefined => {
+  const text = firstOf(rawHeaders, 'content-length');
+  return text === undefined ? undefined : Number(text);
+};
+
+const originOutcome = (response: OriginResponse): OriginOutcome => ({
+  us: response.ttfbUs,
+  ttfbUs: response.ttfbUs,
+  statusCode: response.status,
+  bytes: 0,
+  attempts: response.attempts,
+  host: response.host,
+  error: undefined,
+  changed: undefined,
+});
+
+const failedOutcome = (error: UpstreamError, begunAtMs: number, nowMs: number): OriginOutcome => ({
+  us: Math.max(0, Math.round((nowMs - begunAtMs) * 1000)),
+  ttfbUs: 0,
+  statusCode: 0,
+  bytes: 0,
+  attempts: error.attempts,
+  host: '',
+  error: error.code,
+  changed: undefined,
+});
+
+const changedFrom = (before: Entry, after: Entry): boolean => {
+  const [old, now] = [before.forms[0], after.forms[0]];
+  if (!old || !now || old.length !== now.length) return true;
+  if (old.body.kind === 'inline' && now.body.kind === 'inline') return !old.body.bytes.equals(now.body.bytes);
+  return old.body.kind === 'file' && now.body.kind === 'file' ? old.body.sha256 !== now.body.sha256 : true;
+};

@@ -1,0 +1,135 @@
+import type { Client } from './client.ts';
+import type { Entry } from './entry.ts';
+import { Fill, type FillDeps, type Waiter } from './fill.ts';
+import type { RequestHead } from './request-head.ts';
+
+/** Fetches under way at once and those that wait for a place: both bounded, so that a slow origin cannot pile up work. */
+export const openGate = (limits: { fills: number; queue: number }) => {
+  let active = 0;
+  const waiting: (() => void)[] = []; // bounded by limits.queue
+  return {
+    enter(run: () => void): boolean {
+      if (active < limits.fills) {
+        active++;
+        run();
+        return true;
+      }
+      if (waiting.length >= limits.queue) return false;
+      waiting.push(run);
+      return true;
+    },
+    leave(): void {
+      const next = waiting.shift();
+      if (next) next();
+      else active--;
+    },
+    get active() {
+      return active;
+    },
+    get waiting() {
+      return waiting.length;
+    },
+  };
+};
+
+const HIT_FOR_MISS_MS = 120_000;
+const HIT_FOR_MISS_MAX = 10_000;
+
+/** Keys whose last answer was not shareable: their requests do not wait for each other (Varnish's hit-for-miss). */
+export const openHitForMiss = (clock: () => number) => {
+  const until = new Map<string, number>(); // at most HIT_FOR_MISS_MAX, oldest out
+  return {
+    mark(key: string): void {
+      until.delete(key);
+      until.set(key, clock() + HIT_FOR_MISS_MS);
+      if (until.size > HIT_FOR_MISS_MAX) for (const oldest of until.keys()) return void until.delete(oldest);
+    },
+    has(key: string): boolean {
+      const end = until.get(key);
+      if (end === undefined) return false;
+      if (clock() < end) return true;
+      until.delete(key);
+      return false;
+    },
+    clear: (key: string) => until.delete(key),
+    get size() {
+      return until.size;
+    },
+  };
+};
+
+export type Joined = 'led' | 'joined' | 'alone';
+
+/** The table of fills under way, by key; several per key only where Vary tells them apart. */
+export const openFills = (deps: FillDeps, limits: { waiters: number; variants: number }) => {
+  const table = new Map<string, Fill[]>(); // bounded by limits.fills + limits.queue
+
+  const start = (
+    head: RequestHead,
+    client: Client,
+    stale: Entry | undefined,
+    how: { background: boolean; solo: boolean },
+    waiter: Waiter | undefined,
+  ): Fill => {
+    const fill = new Fill(deps, head, client, stale, how);
+    if (waiter) fill.add(waiter);
+    if (!how.solo) {
+      const list = table.get(head.key.text);
+      if (list) list.push(fill);
+      else table.set(head.key.text, [fill]);
+      fill.detach = () => remove(head.key.text, fill);
+    }
+    fill.start();
+    return fill;
+  };
+
+  const remove = (key: string, fill: Fill) => {
+    const list = table.get(key);
+    if (!list) return;
+    if (list.length === 1 && list[0] === fill) table.delete(key);
+    else if (list.includes(fill)) list.splice(list.indexOf(fill), 1);
+  };
+
+  const taking = (head: RequestHead, varyNames: readonly string[] | undefined): Fill | undefined =>
+    table.get(head.key.text)?.find((fill) => fill.takes(head, varyNames));
+
+  return {
+    /** Waits for the fill of this key, or starts it. */
+    join(
+      head: RequestHead,
+      client: Client,
+      stale: Entry | undefined,
+      waiter: Waiter,
+      varyNames?: readonly string[],
+    ): Joined {
+      const fill = taking(head, varyNames);
+      if (fill && fill.waiting < limits.waiters) {
+        fill.add(waiter);
+        return 'joined';
+      }
+      const alone = fill !== undefined || (table.get(head.key.text)?.length ?? 0) >= limits.variants;
+      start(head, client, stale, { background: false, solo: alone }, waiter);
+      return alone ? 'alone' : 'led';
+    },
+    /** Fetches for this request only; what comes may still be stored. */
+    solo(head: RequestHead, client: Client, stale: Entry | undefined, waiter: Waiter): void {
+      start(head, client, stale, { background: false, solo: true }, waiter);
+    },
+    /** Within grace: exactly one background fill. */
+    refresh(head: RequestHead, client: Client, stale: Entry): boolean {
+      if (taking(head, undefined)) return false;
+      start(head, client, stale, { background: true, solo: false }, undefined);
+      return true;
+    },
+    /** After a purge: whoever asks from now on must not be given what was fetched before (caching.md 29). */
+    forget(keyText?: string): void {
+      if (keyText === undefined) table.clear();
+      else table.delete(keyText);
+    },
+    get size() {
+      return table.size;
+    },
+  };
+};
+
+export type Fills = ReturnType<typeof openFills>;

@@ -1,0 +1,45 @@
+import { endToEnd, isProxyOwned } from './policy/hop.ts';
+import type { RequestHead } from './request-head.ts';
+
+/** Fields that speak of the client's own copy or piece; a fill asks for the whole (caching.md 10, 15). */
+const CLIENT_ONLY: ReadonlySet<string> = new Set([
+  'if-none-match',
+  'if-modified-since',
+  'if-match',
+  'if-unmodified-since',
+  'if-range',
+  'range',
+  'content-length',
+]);
+const SET_HERE: ReadonlySet<string> = new Set(['host', 'via', 'x-request-id']);
+
+const travelling = (head: RequestHead, dropped: (name: string) => boolean): string[] => {
+  const { requestHeaders } = head.rule;
+  const received = endToEnd(head.rawHeaders);
+  const out = ['Host', head.host];
+  for (let i = 0; i < received.length; i += 2) {
+    const name = received[i]!.toLowerCase();
+    if (SET_HERE.has(name) || isProxyOwned(name) || dropped(name)) continue;
+    if (requestHeaders === 'all' || requestHeaders.has(name)) out.push(received[i]!, received[i + 1]!);
+  }
+  return out;
+};
+
+const viaOf = (head: RequestHead): string => {
+  const before: string[] = [];
+  for (let i = 0; i < head.rawHeaders.length; i += 2)
+    if (head.rawHeaders[i]!.toLowerCase() === 'via') before.push(head.rawHeaders[i + 1]!);
+  return [...before, `${head.httpVersion.slice(5)} lacquer`].join(', ');
+};
+
+/** Raw pairs of the request a fill sends: built from parsed parts, never the client's head copied (security.md 5). */
+export const fillFields = (head: RequestHead, id: string, forwarded: readonly string[]): string[] => {
+  // Where the rule compresses, the coding is ours to make: the origin is asked for the plain form.
+  const drop = (name: string) => CLIENT_ONLY.has(name) || (head.rule.compress && name === 'accept-encoding');
+  return [...travelling(head, drop), 'Via', viaOf(head), 'X-Request-Id', id, ...forwarded];
+};
+
+/** The same for a request that goes past the cache: the client's conditionals and body are its own business with the origin. */
+export const passFields = (head: RequestHead, id: string, forwarded: readonly string[]): string[] => [
+  ...travelling(head, () => false), 'Via', viaOf(head), 'X-Request-Id', id, ...forwarded,
+]; // biome-ignore format: one list

@@ -1,0 +1,145 @@
+import type { Client } from './client.ts';
+import type { Entry } from './entry.ts';
+import { errorAnswer } from './error-answer.ts';
+import type { Fills } from './fills.ts';
+import { keyOf } from './key.ts';
+import type { Origins } from './origin-pool.ts';
+import { passFields } from './origin-request.ts';
+import type { Outcome } from './outcome.ts';
+import { cacheStatus } from './policy/cache-status.ts';
+import { endToEnd } from './policy/hop.ts';
+import { invalidated, isSafe } from './policy/invalidate.ts';
+import { currentAgeSeconds } from './policy/lifetime.ts';
+import { mayStandIn } from './policy/reuse.ts';
+import { headUpdates, updateBy304 } from './policy/validators.ts';
+import type { RequestHead } from './request-head.ts';
+import type { Rules } from './rules.ts';
+import type { Serve } from './serve.ts';
+import type { Store } from './store/store.ts';
+import type { OriginResponse, Upstream, UpstreamError } from './upstream.ts';
+
+export interface PassDeps {
+  readonly store: Store;
+  readonly fills: Fills;
+  readonly upstream: Upstream;
+  readonly origins: Origins;
+  readonly serve: Serve;
+  readonly rules: Rules;
+  readonly clock: () => number;
+  readonly name: string;
+  readonly via: string;
+  readonly forwarded: (head: RequestHead, client: Client) => readonly string[];
+}
+
+const STATUS_OF: Record<UpstreamError['code'], number> = {
+  refused: 502, reset: 502, 'bad-response': 502, dns: 502, tls: 502, aborted: 502, timeout: 504, 'no-server': 503,
+}; // biome-ignore format: one row per status
+
+/** Requests that go past the cache: what is not GET or HEAD, conditions for the origin, and a HEAD that nothing stored answers. */
+export const openPass = (deps: PassDeps) => {
+  const { serve, clock } = deps;
+
+  const send = (
+    head: RequestHead,
+    client: Client,
+    outcome: Outcome,
+    received: (response: OriginResponse) => void,
+    failed: (error: UpstreamError) => void,
+  ) => {
+    const exchange = deps.upstream.exchange(deps.origins.poolOf(head.rule), {
+      method: head.method,
+      target: head.key.target,
+      headers: passFields(head, client.id, deps.forwarded(head, client)),
+      body: client.body,
+      key: head.key,
+      headMs: head.rule.deadlineMs,
+      retry: isSafe(head.method) && client.body === undefined,
+      onInform: (status, headers) => {
+        if (status !== 100 && status !== 101) client.inform(status, endToEnd(headers));
+      },
+    });
+    client.onGone(() => exchange.abort());
+    exchange.onSettled((response) => {
+      outcome.origin = {
+        us: response.ttfbUs, ttfbUs: response.ttfbUs, statusCode: response.status, bytes: 0, attempts: response.attempts, host: response.host, error: undefined, changed: undefined,
+      }; // biome-ignore format: one record
+      received(response);
+    }, failed);
+  };
+
+  const fail = (head: RequestHead, client: Client, outcome: Outcome, error: UpstreamError) => {
+    const status = STATUS_OF[error.code];
+    outcome.cache.why = error.code;
+    outcome.statusCode = status;
+    // A request body that is still coming would be read as the next request
+    if (client.body) client.closeAfter();
+    const answer = errorAnswer(status, head, cacheStatus(deps.name, outcome), deps.via, status === 503 ? 1 : undefined);
+    client.sendWhole(answer.status, answer.headers, head.method === 'HEAD' ? undefined : answer.body);
+    serve.done(head, client, outcome, answer.status, head.method === 'HEAD' ? 0 : answer.body.length);
+  };
+
+  /** RFC 9111 4.4: what an unsafe request changed must not be served any more. */
+  const invalidate = (head: RequestHead, response: OriginResponse) => {
+    for (const { scheme, host, target } of invalidated(
+      head.method,
+      response.status,
+      { scheme: head.scheme, host: head.host, target: head.key.target },
+      response.rawHeaders,
+    )) {
+      const path = target.split('?', 1)[0]!;
+      const key = keyOf(scheme, host, target, deps.rules.match(host, path).rule);
+      deps.fills.forget(key.text);
+      deps.store.purge({ key }, { soft: false, dryRun: false }).catch(() => undefined);
+    }
+  };
+
+  return {
+    through(head: RequestHead, client: Client, outcome: Outcome): void {
+      send(
+        head,
+        client,
+        outcome,
+        (response) => {
+          if (client.gone) response.abort();
+          else if (!isSafe(head.method)) invalidate(head, response);
+          serve.direct(head, client, response, outcome);
+        },
+        (error) => fail(head, client, outcome, error),
+      );
+    },
+
+    /** A HEAD that is forwarded; what it says of a stored GET is taken over, its body never touched (RFC 9111 4.3.5). */
+    head(head: RequestHead, client: Client, stale: Entry | undefined, outcome: Outcome): void {
+      send(
+        head,
+        client,
+        outcome,
+        (response) => {
+          if (stale) learn(head, stale, response);
+          serve.direct(head, client, response, outcome);
+        },
+        (error) => {
+          const now = clock();
+          if (!stale || !mayStandIn(stale, head.rule, now, head.facts)) return fail(head, client, outcome, error);
+          outcome.cache.status = 'STALE';
+          outcome.cache.why = error.code;
+          if (!serve.stored(head, client, stale, Math.floor(currentAgeSeconds(stale, now)), true, outcome))
+            fail(head, client, outcome, error);
+        },
+      );
+    },
+  };
+
+  function learn(head: RequestHead, stale: Entry, response: OriginResponse): void {
+    const verdict = headUpdates(stale, response.status, response.rawHeaders);
+    if (verdict === 'none') return;
+    const now = clock();
+    const entry =
+      verdict === 'stale'
+        ? { ...stale, purgedAtMs: stale.purgedAtMs ?? now }
+        : updateBy304(stale, response.rawHeaders, response.startedMs, now, head.facts.field);
+    deps.store.put(head.key, entry, deps.store.beginFill(head.key)).catch(() => undefined);
+  }
+};
+
+export type Pass = ReturnType<typeof openPass>;

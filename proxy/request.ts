@@ -1,0 +1,297 @@
+import type { Client } from './client.ts';
+import type { Entry } from './entry.ts';
+import { errorAnswer } from './error-answer.ts';
+import type { FillError, FillResult, Waiter } from './fill.ts';
+import type { Fills, openHitForMiss } from './fills.ts';
+import type { CacheOutcome, Fwd, OriginOutcome, Outcome, Tier } from './outcome.ts';
+import type { Pass } from './pass.ts';
+import { cacheStatus } from './policy/cache-status.ts';
+import { countedAgeSeconds, currentAgeSeconds, ttlSecondsOf } from './policy/lifetime.ts';
+import type { CacheStatusWord, RefuseReason } from './policy/reasons.ts';
+import { decide, decideAbsent, mayStandIn } from './policy/reuse.ts';
+import { variantMatches } from './policy/vary.ts';
+import type { RequestHead } from './request-head.ts';
+import type { Serve } from './serve.ts';
+import type { Store } from './store/store.ts';
+
+export interface RequestDeps {
+  readonly store: Store;
+  readonly fills: Fills;
+  readonly pass: Pass;
+  readonly serve: Serve;
+  readonly hitForMiss: ReturnType<typeof openHitForMiss>;
+  readonly clock: () => number;
+  readonly name: string;
+  readonly via: string;
+  /** Under overload misses are shed first; hits go on. */
+  readonly overloaded: () => boolean;
+  readonly count: (name: string) => void;
+}
+
+/** A waiter that was released goes back to the table of fills so often; then it fetches alone. */
+const MAX_ROUNDS = 3;
+const RETRY_AFTER_SECONDS = 1;
+
+const STATUS_OF: Record<FillError, number> = {
+  refused: 502, reset: 502, 'bad-response': 502, dns: 502, tls: 502, aborted: 502, status: 502, degraded: 502,
+  timeout: 504, 'no-server': 503, shed: 503,
+}; // biome-ignore format: one row per status
+
+/** Reasons that say something of the request, not of the resource: the key is not remembered as uncacheable for them. */
+const OF_THE_REQUEST: ReadonlySet<RefuseReason> = new Set(['authorization', 'request-no-store', 'method']);
+
+/** THE way of a request, top to bottom (machine 1, the client's). Fills are machine 2, in fill.ts. */
+export const openRequests = (deps: RequestDeps) => {
+  const { store, fills, serve, clock } = deps;
+
+  const handle = (head: RequestHead, client: Client): void => {
+    if (head.method !== 'GET' && head.method !== 'HEAD')
+      return deps.pass.through(head, client, bypassed('method', 'method'));
+    const entry = store.get(head.key, head.facts);
+    if (entry === undefined) return absent(head, client);
+    const now = clock();
+    const decision = decide(head.facts, entry, head.rule, now);
+    switch (decision.kind) {
+      case 'hit':
+        return hit(head, client, entry, now);
+      case 'grace':
+        return grace(head, client, entry, now);
+      case 'revalidate':
+        return forward(head, client, entry, 'EXPIRED', 'stale', decision.why);
+      case 'miss':
+        return forward(head, client, undefined, 'MISS', 'miss', decision.why);
+      case 'bypass':
+        return deps.pass.through(head, client, bypassed('bypass', decision.why));
+      case 'unsatisfied':
+        return unsatisfied(head, client);
+    }
+  };
+
+  const hit = (head: RequestHead, client: Client, entry: Entry, now: number) => {
+    const outcome = fromStore('HIT', entry, head, now, store.tierOf(entry));
+    const age = Math.floor(currentAgeSeconds(entry, now));
+    // A body that is gone or fails its checksum is fetched again, silently for the client (caching.md 26)
+    if (!serve.stored(head, client, entry, age, false, outcome))
+      forward(head, client, undefined, 'MISS', 'uri-miss', 'corrupt');
+  };
+
+  const grace = (head: RequestHead, client: Client, entry: Entry, now: number) => {
+    const started = !deps.hitForMiss.has(head.key.text) && fills.refresh(head, client, entry);
+    const outcome = fromStore(started ? 'STALE' : 'UPDATING', entry, head, now, store.tierOf(entry));
+    outcome.cache.why = 'expired';
+    if (!serve.stored(head, client, entry, Math.floor(currentAgeSeconds(entry, now)), true, outcome))
+      forward(head, client, undefined, 'MISS', 'uri-miss', 'corrupt');
+  };
+
+  const absent = (head: RequestHead, client: Client) => {
+    const decision = decideAbsent(head.facts);
+    if (decision.kind === 'unsatisfied') return unsatisfied(head, client);
+    if (decision.kind === 'bypass') return deps.pass.through(head, client, bypassed('bypass', decision.why));
+    const why = deps.hitForMiss.has(head.key.text) ? 'hit-for-miss' : store.why(head.key);
+    forward(head, client, undefined, 'MISS', why === 'vary' ? 'vary-miss' : 'uri-miss', why);
+  };
+
+  const unsatisfied = (head: RequestHead, client: Client) => {
+    const outcome = forwarded('MISS', 'miss', 'only-if-cached');
+    fail(head, client, outcome, 504);
+  };
+
+  /** To the origin, one way or the other. `stale`: what is revalidated and may stand in. */
+  const forward = (
+    head: RequestHead,
+    client: Client,
+    stale: Entry | undefined,
+    word: CacheStatusWord,
+    fwd: Fwd,
+    why: string,
+  ) => {
+    // RFC 9111 4.3.5: a HEAD miss is the origin's to answer. Where redirects are followed only a GET finds the content.
+    if (head.method === 'HEAD' && !head.rule.followContent)
+      return deps.pass.head(head, client, stale, forwarded(word, fwd, why));
+    if (deps.overloaded()) {
+      deps.count('shed_overload');
+      return failed(head, client, stale, forwarded(word, fwd, why), 'shed', undefined);
+    }
+    wait(head, client, stale, word, fwd, why, 0, undefined);
+  };
+
+  const wait = (
+    head: RequestHead,
+    client: Client,
+    stale: Entry | undefined,
+    word: CacheStatusWord,
+    fwd: Fwd,
+    why: string,
+    round: number,
+    varyNames: readonly string[] | undefined,
+  ) => {
+    const outcome = forwarded(word, fwd, why);
+    const waiter: Waiter = { head, settle: (result) => settle(head, client, stale, outcome, result, round) };
+    const alone =
+      round >= MAX_ROUNDS ||
+      head.facts.hasAuthorization ||
+      head.facts.control.noStore ||
+      deps.hitForMiss.has(head.key.text);
+    if (alone) return fills.solo(head, client, stale, waiter);
+    outcome.cache.collapsed = fills.join(head, client, stale, waiter, varyNames) === 'joined';
+  };
+
+  const settle = (
+    head: RequestHead,
+    client: Client,
+    stale: Entry | undefined,
+    outcome: Outcome,
+    result: FillResult,
+    round: number,
+  ) => {
+    const { cache } = outcome;
+    if (cache.collapsed) cache.waitUs = Math.max(0, Math.round((clock() - client.startMs) * 1000));
+    switch (result.kind) {
+      case 'entry': {
+        const { entry } = result;
+        if (!variantMatches(entry.vary, head.facts))
+          return again(
+            head,
+            client,
+            stale,
+            outcome,
+            round,
+            entry.vary.map(([name]) => name),
+          );
+        const now = clock();
+        if (result.revalidated) cache.status = 'REVALIDATED';
+        answeredBy(outcome, result.origin, result.stored);
+        cache.ttlSeconds = remaining(entry, head, now);
+        const age = Math.floor(currentAgeSeconds(entry, now));
+        if (!serve.stored(head, client, entry, age, false, outcome))
+          failed(head, client, stale, outcome, 'bad-response', result.origin);
+        return;
+      }
+      case 'flight': {
+        const { flight } = result;
+        answeredBy(outcome, flight.origin, true);
+        cache.ttlSeconds = remaining(
+          { ...flight, storedAtMs: flight.receivedAtMs, keyText: head.key.text },
+          head,
+          clock(),
+        );
+        if (flight.state === 'broken') return failed(head, client, stale, outcome, 'bad-response', flight.origin);
+        return serve.flight(head, client, flight, outcome);
+      }
+      case 'direct':
+        if (client.gone) result.response.abort();
+        if (!OF_THE_REQUEST.has(result.why)) deps.hitForMiss.mark(head.key.text);
+        answeredBy(outcome, result.origin, false);
+        cache.why = result.why;
+        return serve.direct(head, client, result.response, outcome);
+      case 'released':
+        deps.count('fills_released');
+        return again(head, client, stale, outcome, round, result.varyNames);
+      case 'failed':
+        return failed(head, client, stale, outcome, result.error, result.origin);
+    }
+  };
+
+  /** Released: what another request stored meanwhile may serve; else on to a fill of its own. */
+  const again = (
+    head: RequestHead,
+    client: Client,
+    stale: Entry | undefined,
+    outcome: Outcome,
+    round: number,
+    varyNames: readonly string[] | undefined,
+  ) => {
+    const { status, fwd, why } = outcome.cache;
+    const entry = varyNames && store.get(head.key, head.facts);
+    const now = clock();
+    if (entry && decide(head.facts, entry, head.rule, now).kind === 'hit') return hit(head, client, entry, now);
+    wait(
+      head,
+      client,
+      stale,
+      status,
+      fwd ?? 'uri-miss',
+      why ?? 'first-seen',
+      varyNames ? round + 1 : MAX_ROUNDS,
+      varyNames,
+    );
+  };
+
+  /** caching.md 16: an error never replaces an object that may still be used. */
+  const failed = (
+    head: RequestHead,
+    client: Client,
+    stale: Entry | undefined,
+    outcome: Outcome,
+    error: FillError,
+    origin: OriginOutcome | undefined,
+  ) => {
+    answeredBy(outcome, origin, false);
+    const now = clock();
+    const entry = stale ?? store.get(head.key, head.facts);
+    if (entry && mayStandIn(entry, head.rule, now, head.facts)) {
+      deps.count('stale_on_error');
+      outcome.cache.status = 'STALE';
+      outcome.cache.why = error;
+      outcome.cache.ttlSeconds = remaining(entry, head, now);
+      outcome.cache.ageSeconds = Math.floor(currentAgeSeconds(entry, now));
+      if (serve.stored(head, client, entry, outcome.cache.ageSeconds, true, outcome)) return;
+    }
+    outcome.cache.why = error;
+    fail(head, client, outcome, STATUS_OF[error]);
+  };
+
+  const fail = (head: RequestHead, client: Client, outcome: Outcome, status: number) => {
+    outcome.statusCode = status;
+    const answer = errorAnswer(
+      status,
+      head,
+      cacheStatus(deps.name, outcome),
+      deps.via,
+      status === 503 ? RETRY_AFTER_SECONDS : undefined,
+    );
+    client.sendWhole(answer.status, answer.headers, head.method === 'HEAD' ? undefined : answer.body);
+    serve.done(head, client, outcome, answer.status, head.method === 'HEAD' ? 0 : answer.body.length);
+  };
+
+  return { handle };
+};
+
+type Lived = Parameters<typeof ttlSecondsOf>[0];
+const remaining = (entry: Lived, head: RequestHead, nowMs: number): number =>
+  ttlSecondsOf(entry, head.rule) - countedAgeSeconds(entry, head.rule, nowMs);
+
+const outcomeOf = (cache: CacheOutcome): Outcome => ({
+  statusCode: 0,
+  bytes: 0,
+  aborted: false,
+  cache,
+  origin: undefined,
+});
+
+const fromStore = (status: CacheStatusWord, entry: Entry, head: RequestHead, nowMs: number, tier: Tier): Outcome =>
+  outcomeOf({
+    status, fwd: undefined, why: undefined, tier, ttlSeconds: remaining(entry, head, nowMs), ageSeconds: Math.floor(currentAgeSeconds(entry, nowMs)),
+    stored: false, collapsed: false, waitUs: undefined,
+  }); // biome-ignore format: one record
+
+const forwarded = (status: CacheStatusWord, fwd: Fwd, why: string): Outcome =>
+  outcomeOf({
+    status,
+    fwd,
+    why,
+    tier: 'origin',
+    ttlSeconds: undefined,
+    ageSeconds: undefined,
+    stored: false,
+    collapsed: false,
+    waitUs: undefined,
+  });
+
+const bypassed = (fwd: 'method' | 'bypass', why: string): Outcome => forwarded('BYPASS', fwd, why);
+
+const answeredBy = (outcome: Outcome, origin: OriginOutcome | undefined, stored: boolean) => {
+  // Whoever waited for another's fetch caused none: the record of the one that led tells of it.
+  outcome.origin = outcome.cache.collapsed ? undefined : origin;
+  outcome.cache.stored = stored;
+};
