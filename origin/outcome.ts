@@ -1,0 +1,38 @@
+import { type Badge, cleanText, MESSAGE_LENGTH } from './badge.ts';
+import type { KindName } from './kinds.ts';
+import { KINDS } from './kinds.ts';
+import type { UpstreamCode } from './upstream/error.ts';
+import type { Wishes } from './wishes.ts';
+
+/** Of a picture: whether what it shows holds, did once, or tells of a failure. Sent as `Lacquer-Badge` unless good. */
+export type Standing = 'good' | 'stale' | 'error';
+
+/** The words on a badge that could not be made, and who is at fault. */
+const FAILURE_WORDS: Readonly<Record<UpstreamCode, string>> = {
+  refused: 'unavailable',
+  timeout: 'unavailable',
+  'bad-status': 'unavailable',
+  'backing-off': 'unavailable',
+  'breaker-open': 'unavailable',
+  'bad-answer': 'bad response',
+  'too-large': 'bad response',
+  redirects: 'bad response',
+  busy: 'busy',
+};
+
+export const failureWords = (code: UpstreamCode): string =>
+  code === 'busy' ? 'badge service busy' : `pypi ${FAILURE_WORDS[code]}`;
+
+/** A badge of a kind; the wishes of the address over it. A failure keeps its own colour: nobody may paint it green. */
+export const badgeOf = (kind: KindName, message: string, color: string, standing: Standing, wishes: Wishes): Badge => ({
+  label: wishes.label ?? KINDS[kind].label({ ...wishes, versionColors: 'semantic' }),
+  message: cleanText(message, MESSAGE_LENGTH) || 'unknown',
+  color: standing === 'error' ? color : (wishes.color ?? color),
+  labelColor: wishes.labelColor,
+  style: wishes.style,
+});
+
+export const NOWHERE = { label: '404', message: 'badge not found', color: 'red' } as const;
+export const BAD_NAME = { message: 'invalid package name', color: 'red' } as const;
+export const NOT_FOUND = { message: 'package not found', color: 'red' } as const;
+export const BROKEN = { label: 'lacquer', message: 'internal error', color: 'lightgrey' } as const;
