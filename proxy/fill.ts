@@ -203,7 +203,7 @@ export class Fill {
     const now = this.#deps.clock();
 
     if (response.status === 304) {
-      if (!asked || !stale || !answers(stale, response.rawHeaders))
+      if (!asked || !stale || !answers(stale))
         return this.#refuse(response, origin, 'bad-response');
       return this.#revalidated(response, stale, origin, now);
     }

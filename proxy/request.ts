@@ -37,6 +37,9 @@ const STATUS_OF: Record<FillError, number> = {
   timeout: 504, 'no-server': 503, shed: 503,
 }; // biome-ignore format: one row per status
 
+/** The origin did answer; any other error means it could not be reached (RFC 9111 4.2.4: disconnected). */
+const ANSWERED: ReadonlySet<FillError> = new Set(['status', 'degraded', 'bad-response']);
+
 /** Reasons that say something of the request, not of the resource: the key is not remembered as uncacheable for them. */
 const OF_THE_REQUEST: ReadonlySet<RefuseReason> = new Set(['authorization', 'request-no-store', 'method']);
 
@@ -229,7 +232,7 @@ export const openRequests = (deps: RequestDeps) => {
     answeredBy(outcome, origin, false);
     const now = clock();
     const entry = stale ?? store.get(head.key, head.facts);
-    if (entry && mayStandIn(entry, head.rule, now, head.facts)) {
+    if (entry && mayStandIn(entry, head.rule, now, head.facts, !ANSWERED.has(error))) {
       deps.count('stale_on_error');
       outcome.cache.status = 'STALE';
       outcome.cache.why = error;

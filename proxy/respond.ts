@@ -1,7 +1,7 @@
 import { mayCompress } from './compress.ts';
 import type { Entry, Form } from './entry.ts';
 import type { Flight } from './flight.ts';
-import { clientControl, REPLACED_WITH_CONTROL } from './policy/client-control.ts';
+import { clientControl, REPLACED_WITH_CONTROL, replacesControl } from './policy/client-control.ts';
 import { endToEnd } from './policy/hop.ts';
 import { without } from './policy/lines.ts';
 import type { RequestHead } from './request-head.ts';
@@ -25,13 +25,13 @@ const OF_304 = new Set([
 
 /** Fields that stay the same for every answer from this form under this rule, raw pairs. Worth keeping beside the entry. */
 export const fixedFields = (
-  what: { readonly status: number; readonly headers: readonly string[] },
+  what: Pick<Entry, 'status' | 'headers' | 'facts'>,
   rule: Rule,
   form: Pick<Form, 'coding' | 'etag' | 'length'>,
   via: string,
 ): string[] => {
   const kept = without(what.headers, MADE_HERE);
-  const fields = rule.clientTtlSeconds === undefined ? kept : without(kept, REPLACED_WITH_CONTROL);
+  const fields = replacesControl(what.facts, rule) ? without(kept, REPLACED_WITH_CONTROL) : kept;
   const out: string[] = [];
   let varied = !rule.compress || (form.coding === 'identity' && !mayCompress(what.status, what.headers, form.length));
   let viaDone = false;

@@ -30,20 +30,26 @@ export const NO_REQUEST_CONTROL: RequestControl = Object.freeze({
   maxAge: undefined,
   minFresh: undefined,
   maxStale: undefined,
+  staleIfError: undefined,
 });
 
 /** name (lower case) -> argument of each occurrence; `true` where it has none. */
 type Directives = ReadonlyMap<string, readonly (string | true)[]>;
 
 /**
- * Directives of a response. CDN-Cache-Control, where it is a non-empty RFC 8941 dictionary, stands in for Cache-Control
- * altogether (RFC 9213 2.1); anything else there counts as absent.
+ * Directives of a response. CDN-Cache-Control, where it is a non-empty RFC 8941 dictionary with whole numbers where seconds belong,
+ * stands in for Cache-Control altogether (RFC 9213 2.1); anything else there counts as absent.
  */
 export const parseCacheControl = (lines: readonly string[], cdnLines: readonly string[]): CacheControl => {
   const targeted = cdnLines.length > 0 ? parseDictionary(cdnLines) : undefined;
-  if (targeted !== undefined && targeted.size > 0) return controlOf(fromDictionary(targeted), true);
+  if (targeted !== undefined && targeted.size > 0 && IN_SECONDS.every((name) => isWholeOrAbsent(targeted.get(name)))) {
+    return controlOf(fromDictionary(targeted), true);
+  }
   return lines.length > 0 ? controlOf(directivesOf(lines), false) : NO_CONTROL;
 };
+
+const IN_SECONDS = ['max-age', 's-maxage', 'stale-while-revalidate', 'stale-if-error'];
+const isWholeOrAbsent = (value: StructuredValue | undefined) => value === undefined || typeof value === 'number';
 
 /** Directives of a request; `Pragma: no-cache` counts only where Cache-Control is absent (RFC 9111 5.4). */
 export const parseRequestControl = (lines: readonly string[], pragmaLines: readonly string[]): RequestControl => {
@@ -58,6 +64,7 @@ export const parseRequestControl = (lines: readonly string[], pragmaLines: reado
     maxAge: seconds(directives.get('max-age')),
     minFresh: leastGenerousFresh(directives.get('min-fresh')),
     maxStale: maxStale?.every((value) => value === true) ? Number.POSITIVE_INFINITY : seconds(maxStale),
+    staleIfError: seconds(directives.get('stale-if-error')),
   };
 };
 
@@ -102,7 +109,7 @@ const unquoted = (text: string): string => {
   return quoted ? quoted[1]!.replace(/\\(.)/gs, '$1') : text;
 };
 
-/** `key=?0` says that a directive is not there; a value of a wrong kind reads as malformed. */
+/** `key=?0` says that a directive is not there. */
 const fromDictionary = (dictionary: ReadonlyMap<string, StructuredValue>): Directives => {
   const found = new Map<string, (string | true)[]>();
   for (const [name, value] of dictionary) {

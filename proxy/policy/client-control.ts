@@ -25,20 +25,26 @@ export const clientControl = (
   ageSeconds: number,
   stale: boolean,
 ): string | undefined => {
-  const isError = facts.status >= 400 || facts.degraded !== undefined;
-  const ceiling = isError ? (rule.errorTtlSeconds ?? shortest(rule.clientTtlSeconds)) : rule.clientTtlSeconds;
+  const ceiling = ceilingOf(facts, rule);
   if (ceiling === undefined) return undefined;
   const short = Math.min(ceiling, rule.errorTtlSeconds ?? SHORT_SECONDS);
   const seconds = stale ? short : Math.max(0, Math.floor(ceiling - ageSeconds));
   return `${shareable(facts)}max-age=${seconds}${demands(facts)}`;
 };
 
+/** Whether `clientControl` gives a value, so that the fields it replaces must go. */
+export const replacesControl = (facts: Pick<ResponseFacts, 'status' | 'degraded'>, rule: ClientControlRule): boolean =>
+  ceilingOf(facts, rule) !== undefined;
+
 /** For a message of the proxy's own (502, 504, the image of an error). */
 export const errorControl = (rule: ClientControlRule): string =>
   rule.errorTtlSeconds === undefined ? 'no-store' : `public, max-age=${Math.floor(rule.errorTtlSeconds)}`;
 
-const shortest = (clientTtl: number | undefined) =>
-  clientTtl === undefined ? undefined : Math.min(clientTtl, SHORT_SECONDS);
+const ceilingOf = (facts: Pick<ResponseFacts, 'status' | 'degraded'>, rule: ClientControlRule): number | undefined => {
+  if (facts.status < 400 && facts.degraded === undefined) return rule.clientTtlSeconds;
+  if (rule.errorTtlSeconds !== undefined) return rule.errorTtlSeconds;
+  return rule.clientTtlSeconds === undefined ? undefined : Math.min(rule.clientTtlSeconds, SHORT_SECONDS);
+};
 
 const shareable = ({ cacheControl }: Pick<ResponseFacts, 'cacheControl'>) =>
   cacheControl.public || !cacheControl.present ? 'public, ' : '';

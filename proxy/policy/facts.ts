@@ -67,4 +67,6 @@ export interface RequestControl {
   readonly minFresh: number | undefined;
   /** Infinity when bare. */
   readonly maxStale: number | undefined;
+  /** RFC 5861 4. */
+  readonly staleIfError: number | undefined;
 }

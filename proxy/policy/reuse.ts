@@ -1,14 +1,13 @@
-import type { Rule } from '../rules.ts';
 import type { RequestFacts } from './facts.ts';
 import {
   type Aged,
-  countedAgeSeconds,
   currentAgeSeconds,
   forbidsStale,
   graceSecondsOf,
   keepSecondsOf,
   type LifetimeRule,
   phaseOf,
+  residentSeconds,
   ruleTtl,
   staleForSeconds,
   staleIfErrorSecondsOf,
@@ -28,8 +27,6 @@ export type Decision =
   | { readonly kind: 'bypass'; readonly why: BypassReason }
   /** only-if-cached: 504. */
   | { readonly kind: 'unsatisfied' };
-
-export type ReuseRule = LifetimeRule & Pick<Rule, 'ignoreClientControl'>;
 
 // Made once: a hit allocates nothing.
 const HIT: Decision = Object.freeze({ kind: 'hit' });
@@ -54,7 +51,7 @@ const REQUEST_NO_STORE = miss('request-no-store');
 const FIRST_SEEN = miss('first-seen');
 
 /** What to do with a stored variant that matches the request (GET or HEAD; Range is cut from what this yields). */
-export const decide = (request: RequestFacts, entry: Aged, rule: ReuseRule, nowMs: number): Decision => {
+export const decide = (request: RequestFacts, entry: Aged, rule: LifetimeRule, nowMs: number): Decision => {
   if (request.hasOriginCondition) return request.control.onlyIfCached ? UNSATISFIED : PRECONDITION;
   const decision = reuse(request, entry, rule, nowMs);
   if (decision === HIT || decision === GRACE || !request.control.onlyIfCached) return decision;
@@ -69,28 +66,34 @@ export const decideAbsent = (request: RequestFacts): Decision => {
 };
 
 /**
- * Whether a stale entry may answer in place of an error or of no answer at all (RFC 5861 4, RFC 9111 4.2.4). A request that
- * demands validation gets the error.
+ * Whether a stale entry may answer in place of an error (RFC 5861 4), or of no answer at all: `unreachable` is what RFC 9111 4.2.4
+ * calls disconnected, and where neither rule nor origin named a stale-if-error, keep bounds it. A request that demands validation
+ * gets the error.
  */
 export const mayStandIn = (
   entry: Aged,
   rule: LifetimeRule,
   nowMs: number,
   request?: Pick<RequestFacts, 'control'>,
+  unreachable = false,
 ): boolean => {
   if (request !== undefined && (request.control.noCache || request.control.noStore)) return false;
   const staleFor = staleForSeconds(entry, rule, nowMs);
   if (staleFor < 0) return !needsValidation(entry, rule);
-  return staleFor < staleIfErrorSecondsOf(entry, rule);
+  if (staleFor < staleIfErrorSecondsOf(entry, rule)) return true;
+  if (forbidsStale(entry, rule)) return false;
+  if (staleFor < (request?.control.staleIfError ?? 0)) return true;
+  const limited = rule.staleIfErrorSeconds !== undefined || entry.facts.cacheControl.staleIfError !== undefined;
+  return unreachable && !limited && staleFor < graceSecondsOf(entry, rule) + keepSecondsOf(entry, rule);
 };
 
 /** A refresh that came back as a failure: a 5xx, or a badge that says so with status 200. */
 export const isFailure = (facts: Pick<Aged['facts'], 'status' | 'degraded'>): boolean =>
   facts.status >= 500 || facts.degraded === 'error';
 
-/** Whether others who asked for the same key meanwhile may have this response too: it must be reusable as it is, now. */
+/** Whether others who asked for the same key meanwhile may have this response too: it must be reusable as it is, now (RFC 9111 4). */
 export const mayShare = (entry: Aged, rule: LifetimeRule, nowMs: number): boolean =>
-  staleForSeconds(entry, rule, nowMs) < 0 && !needsValidation(entry, rule);
+  staleForSeconds(entry, rule, nowMs) < graceSecondsOf(entry, rule) && !needsValidation(entry, rule);
 
 const reuse = (request: RequestFacts, entry: Aged, rule: LifetimeRule, nowMs: number): Decision => {
   const control = request.control;
@@ -101,13 +104,7 @@ const reuse = (request: RequestFacts, entry: Aged, rule: LifetimeRule, nowMs: nu
   const phase = phaseOf(staleFor, grace, keepSecondsOf(entry, rule), staleIfErrorSecondsOf(entry, rule));
   if (phase === 'gone') return whyStale(entry, rule, nowMs, PURGED_GONE, NEGATIVE_GONE, GONE);
   if (control.noCache) return BY_REQUEST_NO_CACHE;
-  if (
-    control.maxAge !== undefined &&
-    currentAgeSeconds(entry, nowMs) > control.maxAge &&
-    !withinMaxStale(request, entry, rule, staleFor)
-  ) {
-    return BY_REQUEST_MAX_AGE;
-  }
+  if (isTooOld(request, entry, staleFor, nowMs)) return BY_REQUEST_MAX_AGE;
   if (needsValidation(entry, rule)) return BY_NO_CACHE;
   if (control.minFresh !== undefined && staleFor > -control.minFresh) return BY_REQUEST_MIN_FRESH;
   if (phase === 'fresh') return HIT;
@@ -116,6 +113,16 @@ const reuse = (request: RequestFacts, entry: Aged, rule: LifetimeRule, nowMs: nu
   if (phase === 'grace' && control.maxAge === undefined) return GRACE;
   if (forbidsStale(entry, rule)) return MUST_REVALIDATE;
   return whyStale(entry, rule, nowMs, PURGED, NEGATIVE_EXPIRED, EXPIRED);
+};
+
+/**
+ * The client's max-age. `max-age=0` is what a browser's reload sends: a response that says it never changes while fresh (RFC 8246 2)
+ * is not asked about again for it.
+ */
+const isTooOld = (request: RequestFacts, entry: Aged, staleFor: number, nowMs: number): boolean => {
+  const { maxAge } = request.control;
+  if (maxAge === 0) return staleFor >= 0 || !entry.facts.cacheControl.immutable;
+  return maxAge !== undefined && currentAgeSeconds(entry, nowMs) > maxAge;
 };
 
 /** no-cache of the origin, unless a rule set the lifetime in its place. */
@@ -136,10 +143,7 @@ const whyStale = (
   negative: Decision,
   expired: Decision,
 ) => {
-  if (
-    entry.purgedAtMs !== undefined &&
-    countedAgeSeconds(entry, rule, entry.purgedAtMs) <= countedAgeSeconds(entry, rule, nowMs)
-  )
+  if (entry.purgedAtMs !== undefined && residentSeconds(entry.purgedAtMs, nowMs) >= staleForSeconds(entry, rule, nowMs))
     return purged;
   return entry.facts.status >= 400 || entry.facts.degraded !== undefined ? negative : expired;
 };

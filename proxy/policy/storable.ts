@@ -1,6 +1,6 @@
 import type { Rule } from '../rules.ts';
 import type { RequestFacts, ResponseFacts } from './facts.ts';
-import { type LifetimeRule, ruleTtl } from './lifetime.ts';
+import { graceSecondsOf, type LifetimeRule, ruleTtl, staleIfErrorSecondsOf } from './lifetime.ts';
 import { type RawHeaders, without } from './lines.ts';
 import type { RefuseReason } from './reasons.ts';
 import { isFinal, isHeuristicallyCacheable, isUnderstood } from './status.ts';
@@ -30,7 +30,8 @@ export const storable = (request: RequestFacts, response: ResponseFacts, rule: S
     return refuse('set-cookie');
   if (request.hasAuthorization && !allowsAuthorized(response)) return refuse('authorization');
   if (response.vary === '*') return refuse('vary-star');
-  return hasLifetime(response, rule) ? STORE : refuse('no-lifetime');
+  if (!hasLifetime(response, rule)) return refuse('no-lifetime');
+  return isUsable(response, rule) ? STORE : refuse('expired');
 };
 
 /** RFC 9111 3.5: what lets a response to a request with Authorization be shared. */
@@ -59,4 +60,20 @@ const hasLifetime = (response: ResponseFacts, rule: LifetimeRule): boolean => {
   if (sMaxage !== undefined || maxAge !== undefined || response.expiresMs !== undefined) return true;
   if (!isPublic && !isHeuristicallyCacheable(response.status)) return false;
   return response.lastModifiedMs !== undefined || response.etag !== undefined;
+};
+
+/** Not so where it must be asked about from the start and there is nothing to ask with: it could never be sent. */
+const isUsable = (response: ResponseFacts, rule: LifetimeRule): boolean => {
+  if (
+    ruleTtl({ facts: response }, rule) !== undefined ||
+    response.etag !== undefined ||
+    response.lastModifiedMs !== undefined
+  ) {
+    return true;
+  }
+  const { noCache, sMaxage, maxAge } = response.cacheControl;
+  if (noCache === true) return false;
+  if ((sMaxage ?? maxAge) !== 0) return true;
+  const born = { facts: response, storedAtMs: 0, initialAgeSeconds: 0 };
+  return graceSecondsOf(born, rule) > 0 || staleIfErrorSecondsOf(born, rule) > 0;
 };

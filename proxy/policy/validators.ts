@@ -16,26 +16,22 @@ export const revalidationFields = ({ facts }: Pick<Entry, 'facts'>): string[] =>
   return fields;
 };
 
-/**
- * Whether a 304 is about the stored response (RFC 9111 4.3.4): a strong validator in it must be the stored one; otherwise the
- * whole must be fetched. Never true where nothing was asked.
- */
-export const answers = (entry: Pick<Entry, 'facts'>, rawHeaders: RawHeaders): boolean => {
-  if (revalidationFields(entry).length === 0) return false;
-  const etag = firstOf(rawHeaders, 'etag');
-  if (etag === undefined || entry.facts.etag === undefined) return true;
-  return opaque(etag) === opaque(entry.facts.etag);
-};
+/** Whether a 304 can be an answer at all: not where nothing was asked (RFC 9110 15.4.5). */
+export const answers = (entry: Pick<Entry, 'facts'>): boolean => revalidationFields(entry).length > 0;
 
-/** Never taken from a 304: they describe its own, absent body (RFC 9111 3.2). */
-const KEPT_OF_BODY: ReadonlySet<string> = new Set([
+/**
+ * Never taken from a 304. The first ones describe a body, and the stored one is not rewritten (RFC 9111 3.2). A stored ETag names
+ * the body that lies here, and it is the tag the origin has just confirmed: another one beside it (servers that add a suffix per
+ * coding send it) would tie the old body to a validator it never had (RFC 9111 4.3.4).
+ */
+const KEPT: ReadonlySet<string> = new Set([
   'content-length',
   'content-encoding',
   'content-range',
-  'content-type',
-  'transfer-encoding',
-  'trailer',
+  'content-md5',
+  'content-digest',
 ]);
+const KEPT_WITH_ETAG: ReadonlySet<string> = new Set([...KEPT, 'etag']);
 
 /**
  * The entry after a 304: every field of it replaces all stored lines of that name; freshness starts anew, a soft purge is
@@ -48,7 +44,7 @@ export const updateBy304 = (
   receivedAtMs: number,
   requestField?: RequestFacts['field'],
 ): Entry => {
-  const update = without(endToEnd(rawHeaders), KEPT_OF_BODY);
+  const update = without(endToEnd(rawHeaders), entry.facts.etag === undefined ? KEPT : KEPT_WITH_ETAG);
   const merged = merge(entry.headers, update);
   // Age is of this exchange alone; it is not stored, so it is read from the 304 itself.
   const facts = responseFacts(entry.status, [...without(merged, AGE), ...ageLines(rawHeaders)]);
@@ -105,25 +101,6 @@ export const clientCondition = (
 const weaklyListed = (tags: readonly string[], etag: string | undefined) =>
   etag !== undefined && tags.some((tag) => opaque(tag) === opaque(etag));
 const opaque = (etag: string) => (etag.startsWith('W/') ? etag.slice(2) : etag);
-
-/** Fields of a 304 made here (RFC 9110 15.4.5); the rest of the stored ones stays away. */
-const IN_NOT_MODIFIED: ReadonlySet<string> = new Set([
-  'etag',
-  'date',
-  'cache-control',
-  'vary',
-  'expires',
-  'content-location',
-  'cdn-cache-control',
-]);
-
-export const notModifiedFields = (headers: RawHeaders): string[] => {
-  const kept: string[] = [];
-  for (let i = 0; i < headers.length; i += 2) {
-    if (IN_NOT_MODIFIED.has(headers[i]!.toLowerCase())) kept.push(headers[i]!, headers[i + 1]!);
-  }
-  return kept;
-};
 
 /**
  * What the answer to a forwarded HEAD says about a stored GET (RFC 9111 4.3.5): `update` its fields, `stale` where validators or
