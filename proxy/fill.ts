@@ -349,7 +349,7 @@ export class Fill {
       if (!body.complete || (flight.length !== undefined && flight.origin.bytes !== flight.length)) return fail();
       ended = true;
       clearTimeout(idle);
-      flight.origin.us = Math.round((this.#deps.clock() - response.startedMs) * 1000);
+      flight.origin.us = response.elapsedUs();
       flight.state = 'complete';
       this.#store(flight, response);
       flight.changed();

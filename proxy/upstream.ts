@@ -1,6 +1,6 @@
-import type { EventEmitter } from 'node:events';
 import type http from 'node:http';
-import type { Readable } from 'node:stream';
+import type { Socket } from 'node:net';
+import type { Duplex, Readable } from 'node:stream';
 import { createProxyServer, type ServerOptions } from 'http-proxy';
 import type { Key } from './key.ts';
 import type { Pool, Server } from './origin-pool.ts';
@@ -39,6 +39,8 @@ export interface OriginResponse {
   readonly host: string;
   readonly startedMs: number;
   readonly ttfbUs: number;
+  /** Since the exchange began. */
+  elapsedUs(): number;
   readonly attempts: number;
   /** Called when the connection turns bad after the head (bytes behind the body, a reset): what came is not the answer. */
   onBroken(callback: () => void): void;
@@ -47,8 +49,13 @@ export interface OriginResponse {
 
 export interface Upstream {
   exchange(pool: Pool, request: OriginRequest): Exchange;
-  /** Hands a websocket over to the origin and out of our hands. */
-  upgrade(pool: Pool, request: http.IncomingMessage, socket: EventEmitter, head: Buffer, key: Key): void;
+  /** Joins a websocket to the origin; `failed` when the origin cannot be reached. */
+  upgrade(
+    pool: Pool,
+    request: Pick<OriginRequest, 'target' | 'headers' | 'key'>,
+    client: Duplex,
+    failed: (error: Error) => void,
+  ): void;
   close(): void;
 }
 
@@ -68,6 +75,7 @@ const CODES: Record<string, UpstreamCode> = {
 const codeOf = (error: unknown): UpstreamCode => CODES[(error as NodeJS.ErrnoException).code ?? ''] ?? 'bad-response';
 
 const ignore = () => undefined;
+const microsecondsSince = (started: number) => Math.round((performance.now() - started) * 1000);
 
 /** The request http-proxy is given: it reads these fields and pipes it; a GET has nothing to pipe. */
 interface ProxyRequest {
@@ -100,6 +108,9 @@ const headerObject = (pairs: readonly string[]): Record<string, string | string[
   return headers;
 };
 
+const lowerCased = (headers: Record<string, string | string[]>): Record<string, string | string[]> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+
 /** One try on one server. http-proxy reports through its callback and through events that find it on the request. */
 class Attempt {
   request: http.ClientRequest | undefined;
@@ -116,7 +127,8 @@ class Attempt {
   }
 }
 
-export const openUpstream = (monotonicUs: () => number): Upstream => {
+/** `clock`: epoch milliseconds, for ages; durations are measured on the monotonic clock. */
+export const openUpstream = (clock: () => number): Upstream => {
   const proxy = createProxyServer({ selfHandleResponse: true, toProxy: true, prependPath: false });
   proxy.on('proxyReq', (clientRequest, request) => {
     const { attempt } = request as unknown as ProxyRequest;
@@ -178,8 +190,8 @@ export const openUpstream = (monotonicUs: () => number): Upstream => {
     let attempt: Attempt | undefined;
     let settled = false;
     let attempts = 0;
-    const startedUs = monotonicUs();
-    const startedMs = Date.now();
+    const started = performance.now();
+    const startedMs = clock();
     const tried = new Set<string>();
 
     const fail = (code: UpstreamCode, cause?: unknown) => {
@@ -224,7 +236,8 @@ export const openUpstream = (monotonicUs: () => number): Upstream => {
           body: response,
           host: picked.name,
           startedMs,
-          ttfbUs: Math.round(monotonicUs() - startedUs),
+          ttfbUs: microsecondsSince(started),
+          elapsedUs: () => microsecondsSince(started),
           attempts,
           onBroken: (callback) => {
             broken = callback;
@@ -268,10 +281,20 @@ export const openUpstream = (monotonicUs: () => number): Upstream => {
 
   return {
     exchange,
-    upgrade(pool, request, socket, head, key) {
-      const server = pool.pick(key, new Set());
-      if (!server) return void (socket as unknown as { destroy(): void }).destroy();
-      proxy.ws(request, socket as never, head, { target: server.target } as ServerOptions, () => server.markFailure());
+    upgrade(pool, request, client, failed) {
+      const server = pool.pick(request.key, new Set());
+      if (!server) return failed(new UpstreamError('no-server', 0));
+      const handshake = {
+        method: 'GET',
+        url: request.target,
+        headers: lowerCased(headerObject(request.headers)),
+        httpVersionMajor: 1,
+      };
+      const socket = Object.assign(client, { setTimeout: ignore, setNoDelay: ignore, setKeepAlive: ignore, destroySoon: () => client.end() });
+      proxy.ws(handshake as unknown as http.IncomingMessage, socket as unknown as Socket, Buffer.alloc(0), { target: server.target }, (error) => {
+        server.markFailure();
+        failed(error);
+      });
     },
     close: () => proxy.close(),
   };

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# What the tests need beside Node: installed by apt where this runs as root, otherwise named.
+set -euo pipefail
+
+missing=()
+need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
+need redis-server redis-server
+need goaccess goaccess
+need chromium chromium
+need openssl openssl
+
+[ ${#missing[@]} -eq 0 ] && exit 0
+if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1; then
+  echo "test/setup.sh: installing ${missing[*]}" >&2
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -qq >/dev/null
+  apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  exit 0
+fi
+echo "The tests need: ${missing[*]}. On Debian: sudo apt-get install ${missing[*]}" >&2
+exit 1
