@@ -24,6 +24,20 @@ export interface Front {
   handle(head: RequestHead, client: Client): void;
 }
 
+/** What could be read of a request that was refused by its road. */
+export interface RefusedRequest {
+  readonly id: string;
+  readonly startMs: number;
+  readonly us: number;
+  readonly method: string;
+  readonly target: string;
+  readonly host: string;
+  readonly httpVersion: string;
+  readonly remoteAddress: string;
+  readonly statusCode: number;
+  readonly bytes: number;
+}
+
 /** One line per finished request; the hot path of logging. */
 export interface AccessLog {
   request(head: RequestHead, client: Client, outcome: Outcome, us: number): void;
@@ -31,6 +45,8 @@ export interface AccessLog {
   refresh(head: RequestHead, parentId: string, origin: OriginOutcome, stored: boolean, why: string | undefined): void;
   /** `type: "config"`: old and new hash, at start and at every reload. */
   config(previous: string | undefined, current: string, effective: unknown): void;
+  /** A request that was answered before it became one: bad framing, limits, timeouts. */
+  refused(request: RefusedRequest): void;
   readonly dropped: number;
   /** SIGHUP: closes and opens the file again, for logrotate. */
   reopen(): void;

@@ -1,0 +1,140 @@
+import { isAuthority } from './authority.ts';
+import { COLON, CR, HTAB, LF, SP, TARGET, TOKEN, VALUE } from './http1-bytes.ts';
+
+export interface HeadLimits {
+  /** Bytes of request line and header lines together. */
+  readonly headSize: number;
+  readonly headerCount: number;
+}
+
+/** A head of the closed grammar. Bodiless by construction: the next request begins `length` bytes after this one. */
+export interface ScannedHead {
+  readonly method: 'GET' | 'HEAD';
+  /** Origin-form, begins with a slash. */
+  readonly target: string;
+  readonly authority: string;
+  readonly rawHeaders: string[];
+  /** Bytes of the head, the empty line included. */
+  readonly length: number;
+  /** `Connection: close` was asked for. */
+  readonly close: boolean;
+}
+
+/** Value bounds of the header lines of one head: name start, name end, value start, value end; grown to the limit in force. */
+let bounds = new Int32Array(4 * 100);
+
+/**
+ * The fast road's grammar, and nothing beside it: `GET|HEAD SP /path SP HTTP/1.1 CRLF`, header lines of RFC 9112 without
+ * obs-fold, exactly one valid Host, and no field that frames a body or changes the connection. 'more': what is there could
+ * still become such a head. 'fallback': it cannot, and node:http is to read it from `start`. Whatever this accepts,
+ * node:http reads as the same method, target, headers and boundary (test/proxy/road/scanner-oracle.test.ts).
+ */
+export const scanHead = (bytes: Buffer, start: number, end: number, limits: HeadLimits): ScannedHead | 'more' | 'fallback' => {
+  const limit = Math.min(end, start + limits.headSize);
+  const short = limit < end ? 'fallback' : 'more';
+  const isHead = bytes[start] === 72;
+  const opening = isHead ? HEAD : GET;
+  let at = start;
+  for (let i = 0; i < opening.length; i++, at++) {
+    if (at === limit) return short;
+    if (bytes[at] !== opening[i]) return 'fallback';
+  }
+  const targetStart = at - 1;
+  while (at < limit && TARGET[bytes[at]!] === 1) at++;
+  const targetEnd = at;
+  for (let i = 0; i < VERSION.length; i++, at++) {
+    if (at === limit) return short;
+    if (bytes[at] !== VERSION[i]) return 'fallback';
+  }
+
+  if (bounds.length < 4 * limits.headerCount) bounds = new Int32Array(4 * limits.headerCount);
+  let count = 0;
+  for (;;) {
+    if (at === limit) return short;
+    if (bytes[at] === CR) {
+      if (++at === limit) return short;
+      if (bytes[at++] !== LF) return 'fallback';
+      return read(bytes, start, at, targetStart, targetEnd, count, isHead);
+    }
+    if (count === limits.headerCount) return 'fallback';
+    const nameStart = at;
+    while (at < limit && TOKEN[bytes[at]!] === 1) at++;
+    if (at === limit) return short;
+    if (bytes[at] !== COLON || at === nameStart) return 'fallback';
+    const nameEnd = at++;
+    while (at < limit && (bytes[at] === SP || bytes[at] === HTAB)) at++;
+    const valueStart = at;
+    while (at < limit && VALUE[bytes[at]!] === 1) at++;
+    if (at === limit) return short;
+    if (bytes[at] !== CR) return 'fallback';
+    let valueEnd = at++;
+    if (at === limit) return short;
+    if (bytes[at++] !== LF) return 'fallback';
+    while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--;
+    const slot = 4 * count++;
+    bounds[slot] = nameStart;
+    bounds[slot + 1] = nameEnd;
+    bounds[slot + 2] = valueStart;
+    bounds[slot + 3] = valueEnd;
+  }
+};
+
+const GET = Buffer.from('GET /');
+const HEAD = Buffer.from('HEAD /');
+const VERSION = Buffer.from(' HTTP/1.1\r\n');
+
+const read = (
+  bytes: Buffer, start: number, end: number, targetStart: number, targetEnd: number, count: number, isHead: boolean, // biome-ignore format: one row of positions
+): ScannedHead | 'fallback' => {
+  // One native call for the whole head; the parts are slices of it.
+  const text = bytes.latin1Slice(start, end);
+  const rawHeaders: string[] = new Array(2 * count);
+  let authority: string | undefined;
+  let close = false;
+  let connections = 0;
+  for (let i = 0; i < count; i++) {
+    const name = text.slice(bounds[4 * i]! - start, bounds[4 * i + 1]! - start);
+    const value = text.slice(bounds[4 * i + 2]! - start, bounds[4 * i + 3]! - start);
+    rawHeaders[2 * i] = name;
+    rawHeaders[2 * i + 1] = value;
+    switch (roleOf(name)) {
+      case 'host':
+        if (authority !== undefined || !isAuthority(value)) return 'fallback';
+        authority = value;
+        break;
+      case 'connection':
+        if (connections++ > 0 || !KEEP_OR_CLOSE.test(value)) return 'fallback';
+        close = value.length === 5;
+        break;
+      case 'other-road':
+        return 'fallback';
+    }
+  }
+  if (authority === undefined) return 'fallback';
+  const target = text.slice(targetStart - start, targetEnd - start);
+  return { method: isHead ? 'HEAD' : 'GET', target, authority, rawHeaders, length: end - start, close };
+};
+
+const KEEP_OR_CLOSE = /^(?:keep-alive|close)$/i;
+
+/** Only names of these lengths can be one of those that matter, so that the rest is not lower-cased. */
+const roleOf = (name: string): 'host' | 'connection' | 'other-road' | 'plain' => {
+  switch (name.length) {
+    case 2:
+    case 6:
+    case 7:
+    case 14:
+    case 16:
+    case 17:
+      return OTHER_ROAD.has(name.toLowerCase()) ? 'other-road' : 'plain';
+    case 4:
+      return name.toLowerCase() === 'host' ? 'host' : 'plain';
+    case 10:
+      return name.toLowerCase() === 'connection' ? 'connection' : 'plain';
+    default:
+      return 'plain';
+  }
+};
+
+/** Fields that frame a body or change the connection; llhttp reads Proxy-Connection as it does Connection. */
+const OTHER_ROAD = new Set(['te', 'expect', 'trailer', 'upgrade', 'content-length', 'http2-settings', 'proxy-connection', 'transfer-encoding']);
