@@ -1,3 +1,4 @@
+import type { Front } from './front.ts';
 import type { RequestHead } from './request-head.ts';
 
 const SLOTS = 8192;
@@ -14,11 +15,19 @@ export class HeadMemo {
   readonly #lengths = new Int32Array(SLOTS);
   readonly #heads: (RequestHead | undefined)[] = new Array(SLOTS).fill(undefined);
   readonly #turn = new Uint8Array(SLOTS / WAYS);
+  readonly #front: Pick<Front, 'generation'>;
+  #generation: number;
   #hash = 0;
+
+  constructor(front: Pick<Front, 'generation'>) {
+    this.#front = front;
+    this.#generation = front.generation;
+  }
 
   /** `words` is a view of the buffer the head lies at the start of; bytes behind `length` may be anything. */
   get(words: Int32Array, length: number): RequestHead | undefined {
     if (length > SLOT_BYTES) return undefined;
+    if (this.#front.generation !== this.#generation) this.#clear();
     const whole = length >> 2;
     const tail = words[whole]! & TAIL_MASK[length & 3]!;
     let hash = length ^ tail;
@@ -45,7 +54,8 @@ export class HeadMemo {
     this.#heads[slot] = head;
   }
 
-  clear(): void {
+  #clear(): void {
+    this.#generation = this.#front.generation;
     this.#lengths.fill(0);
     this.#heads.fill(undefined);
   }

@@ -55,16 +55,18 @@ export const guardHead = (bytes: Buffer, start: number, end: number, limits: Hea
   while (at < limit && TOKEN[bytes[at]!] === 1) at++;
   if (at === limit) return limit < end || at - start > LONGEST_METHOD ? refuse('request-line') : 'more';
   if (bytes[at] !== SP || at === start || at - start > LONGEST_METHOD) return refuse('request-line');
-  method = bytes.latin1Slice(start, at++);
+  const verb = bytes.toString('latin1', start, at++);
+  method = verb;
   const targetStart = at;
   while (at < limit && TARGET[bytes[at]!] === 1) at++;
   if (at === limit) return limit < end ? refuse('target-too-long') : 'more';
   if (bytes[at] !== SP || at === targetStart) return refuse('request-line');
-  target = bytes.latin1Slice(targetStart, at++);
+  const uri = bytes.toString('latin1', targetStart, at++);
+  target = uri;
   const versionStart = at;
   while (at < limit && bytes[at] !== CR && bytes[at] !== LF && at - versionStart < 9) at++;
   if (at === limit) return limit < end ? refuse('head-too-large') : 'more';
-  const version = bytes.latin1Slice(versionStart, at);
+  const version = bytes.toString('latin1', versionStart, at);
   if (!/^HTTP\/\d\.\d$/.test(version) || bytes[at] !== CR) return refuse('request-line');
   if (++at === limit) return limit < end ? refuse('head-too-large') : 'more';
   if (bytes[at++] !== LF) return refuse('request-line');
@@ -77,7 +79,7 @@ export const guardHead = (bytes: Buffer, start: number, end: number, limits: Hea
     if (bytes[at] === CR) {
       if (at + 1 === limit) return limit < end ? refuse('head-too-large') : 'more';
       if (bytes[at + 1] !== LF) return refuse('control-byte');
-      return judge(method, target, version, rawHeaders, at + 2 - start, refuse);
+      return judge(verb, uri, version, rawHeaders, at + 2 - start, refuse);
     }
     if (rawHeaders.length === 2 * limits.headerCount) return refuse('too-many-headers');
     const line = readLine(bytes, at, limit);
@@ -114,7 +116,7 @@ export const readLine = (bytes: Buffer, start: number, limit: number): Line | 'm
   if (at === limit) return 'more';
   if (bytes[at++] !== LF) return 'control-byte';
   while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--;
-  return { name: bytes.latin1Slice(start, nameEnd), value: bytes.latin1Slice(valueStart, valueEnd), end: at };
+  return { name: bytes.toString('latin1', start, nameEnd), value: bytes.toString('latin1', valueStart, valueEnd), end: at };
 };
 
 const judge = (

@@ -18,6 +18,8 @@ export interface ScannedHead {
   readonly length: number;
   /** `Connection: close` was asked for. */
   readonly close: boolean;
+  /** Carries Authorization or Cookie: hardly ever the same twice among clients. */
+  readonly personal: boolean;
 }
 
 /** Value bounds of the header lines of one head: name start, name end, value start, value end; grown to the limit in force. */
@@ -87,10 +89,11 @@ const read = (
   bytes: Buffer, start: number, end: number, targetStart: number, targetEnd: number, count: number, isHead: boolean, // biome-ignore format: one row of positions
 ): ScannedHead | 'fallback' => {
   // One native call for the whole head; the parts are slices of it.
-  const text = bytes.latin1Slice(start, end);
+  const text = bytes.toString('latin1', start, end);
   const rawHeaders: string[] = new Array(2 * count);
   let authority: string | undefined;
   let close = false;
+  let personal = false;
   let connections = 0;
   for (let i = 0; i < count; i++) {
     const name = text.slice(bounds[4 * i]! - start, bounds[4 * i + 1]! - start);
@@ -106,27 +109,35 @@ const read = (
         if (connections++ > 0 || !KEEP_OR_CLOSE.test(value)) return 'fallback';
         close = value.length === 5;
         break;
+      case 'personal':
+        personal = true;
+        break;
       case 'other-road':
         return 'fallback';
     }
   }
   if (authority === undefined) return 'fallback';
   const target = text.slice(targetStart - start, targetEnd - start);
-  return { method: isHead ? 'HEAD' : 'GET', target, authority, rawHeaders, length: end - start, close };
+  return { method: isHead ? 'HEAD' : 'GET', target, authority, rawHeaders, length: end - start, close, personal };
 };
 
 const KEEP_OR_CLOSE = /^(?:keep-alive|close)$/i;
 
 /** Only names of these lengths can be one of those that matter, so that the rest is not lower-cased. */
-const roleOf = (name: string): 'host' | 'connection' | 'other-road' | 'plain' => {
+const roleOf = (name: string): 'host' | 'connection' | 'personal' | 'other-road' | 'plain' => {
   switch (name.length) {
     case 2:
-    case 6:
     case 7:
     case 14:
     case 16:
     case 17:
       return OTHER_ROAD.has(name.toLowerCase()) ? 'other-road' : 'plain';
+    case 6: {
+      const lower = name.toLowerCase();
+      return lower === 'cookie' ? 'personal' : lower === 'expect' ? 'other-road' : 'plain';
+    }
+    case 13:
+      return name.toLowerCase() === 'authorization' ? 'personal' : 'plain';
     case 4:
       return name.toLowerCase() === 'host' ? 'host' : 'plain';
     case 10:

@@ -1,0 +1,273 @@
+import type { Socket } from 'node:net';
+import { AnswerWriter } from './answer-writer.ts';
+import type { Client } from './client.ts';
+import type { HeadMemo } from './head-memo.ts';
+import { type ScannedHead, scanHead } from './http1.ts';
+import type { RequestHead } from './request-head.ts';
+import type { Peer, Receiver, Road } from './road.ts';
+import { sendQueue } from './send-queue.ts';
+import type { Timed } from './timer-wheel.ts';
+
+/** Bytes of requests behind the one under way that are kept; past it the socket is not read. */
+const HELD_BYTES = 64 * 1024;
+/** How long a finished connection's last bytes are waited for, so that a reset does not take the answer from the client. */
+const LINGER_MS = 2000;
+
+/**
+ * One connection of the fast road, and the `Client` of each of its requests in turn: nothing is made per request but what
+ * the answer needs. One request at a time; what comes behind it waits, in order. bench/hit.ts measures it.
+ */
+export class FastConnection extends AnswerWriter implements Client, Timed {
+  readonly peer: Peer;
+  readonly #road: Road;
+  readonly #memo: HeadMemo;
+  wheelSlot = -1;
+  startMs = 0;
+  remoteAddress: string;
+
+  #id: string | undefined;
+  #requests = 0;
+  #close: boolean;
+  #running = false;
+  #lingering = false;
+  /** Bytes not read yet: a head that is not complete, or requests behind the one under way. Bounded by HELD_BYTES and one read. */
+  #held: Buffer | undefined;
+  #ended = false;
+  #receiver: Receiver | undefined;
+  #activeMs: number;
+  #headSinceMs = 0;
+  #queued = 0;
+
+  constructor(road: Road, socket: Socket, peer: Peer) {
+    super(socket);
+    this.#road = road;
+    this.peer = peer;
+    this.remoteAddress = peer.address;
+    this.#memo = road.memoFor(peer);
+    this.#close = road.draining();
+    this.#activeMs = road.wheel.now();
+    road.wheel.arm(this, this.#activeMs + road.limits.idleTimeout);
+    socket.on('drain', () => this.#drained());
+    socket.on('end', () => this.#end());
+    socket.on('error', () => this.left());
+    socket.on('close', () => this.left());
+  }
+
+  get id(): string {
+    this.#id ??= this.#road.nextId();
+    return this.#id;
+  }
+
+  get peerAddress(): string {
+    return this.peer.address;
+  }
+
+  closeAfter(): void {
+    this.#close = true;
+  }
+
+  /** `length` bytes have been read into the road's shared buffer. false: read no more for now. */
+  read(length: number): boolean {
+    const { shared, limits } = this.#road;
+    if (this.#receiver) return this.#receiver.feed(Buffer.from(shared.subarray(0, length)));
+    if (this.#lingering || this.gone) return true;
+    if (this.state === 'none' && this.#held === undefined) {
+      this.#run(shared, length);
+      return true;
+    }
+    const chunk = shared.subarray(0, length);
+    this.#hold(chunk);
+    // A head that comes byte by byte is scanned again per line, not per byte.
+    if (this.state === 'none' && (chunk.includes(LF) || this.#held!.length > limits.headSize)) this.#runHeld();
+    return this.#held === undefined || this.#held.length < HELD_BYTES;
+  }
+
+  /** No more requests after the one under way; right away when there is none. */
+  drain(): void {
+    if (this.#receiver) return this.#receiver.drain();
+    this.#close = true;
+    if (this.state === 'none' && !this.#running) this.#linger();
+  }
+
+  due(nowMs: number): number {
+    if (this.#receiver) return this.#receiver.due(nowMs);
+    if (this.gone) return 0;
+    const { limits } = this.#road;
+    if (this.#lingering) {
+      this.socket.destroy();
+      return 0;
+    }
+    if (this.socket.writableLength > 0) {
+      const queued = sendQueue(this.socket);
+      if (queued === this.#queued) this.socket.destroy();
+      this.#queued = queued;
+      return nowMs + limits.sendTimeout;
+    }
+    if (this.state !== 'none') return nowMs + limits.idleTimeout;
+    if (this.#headSinceMs > 0) {
+      if (nowMs < this.#headSinceMs + limits.headTimeout) return this.#headSinceMs + limits.headTimeout;
+      return this.#fallBack(this.#held!).due(nowMs);
+    }
+    if (nowMs < this.#activeMs + limits.idleTimeout) return this.#activeMs + limits.idleTimeout;
+    this.#linger();
+    return 0;
+  }
+
+  protected override closes(): boolean {
+    return this.#close;
+  }
+
+  protected override answered(): void {
+    this.onGoneCallback = undefined;
+    this.onDrainCallback = undefined;
+    this.#activeMs = this.#road.wheel.coarseMs;
+    if (this.#close) {
+      this.state = 'none';
+      return this.#linger();
+    }
+    // The next request waits until this answer has left: a client that does not read must not have more made for it.
+    if (this.socket.writableNeedDrain) {
+      this.state = 'flushing';
+      return this.stalled();
+    }
+    this.state = 'none';
+    if (!this.#running) this.#runHeld();
+  }
+
+  protected override stalled(): void {
+    this.#queued = sendQueue(this.socket);
+    this.#road.wheel.arm(this, this.#road.wheel.coarseMs + this.#road.limits.sendTimeout);
+  }
+
+  protected override left(): void {
+    if (this.gone) return;
+    this.gone = true;
+    this.#held = undefined;
+    this.#road.wheel.disarm(this);
+    this.#receiver?.gone();
+    const callback = this.onGoneCallback;
+    this.onGoneCallback = undefined;
+    this.onDrainCallback = undefined;
+    callback?.();
+  }
+
+  /** Reads requests off `bytes` and has them answered, for as long as answers are made at once. */
+  #run(bytes: Buffer, end: number): void {
+    const road = this.#road;
+    let at = 0;
+    let corked = false;
+    this.#running = true;
+    while (at < end && this.state === 'none' && !this.#lingering && !this.gone) {
+      const memoised = at === 0 && bytes === road.shared;
+      let head = memoised ? this.#memo.get(road.words, end) : undefined;
+      let length = end;
+      if (head === undefined) {
+        const scanned = scanHead(bytes, at, end, road.limits);
+        if (scanned === 'more') {
+          this.#awaitRest();
+          break;
+        }
+        if (scanned === 'fallback') {
+          this.#running = false;
+          if (corked) this.socket.uncork();
+          this.#fallBack(bytes.subarray(at, end));
+          return;
+        }
+        head = this.#parse(scanned);
+        length = scanned.length;
+        if (memoised && length === end && !scanned.close && !scanned.personal) this.#memo.put(road.words, length, head);
+      }
+      at += length;
+      // Several answers from one read leave in one system call.
+      if (at < end && !corked) {
+        this.socket.cork();
+        corked = true;
+      }
+      this.#begin(head);
+    }
+    this.#running = false;
+    if (at < end && !this.#lingering && !this.gone) this.#hold(bytes.subarray(at, end));
+    if (corked) this.socket.uncork();
+  }
+
+  #parse(scanned: ScannedHead): RequestHead {
+    if (scanned.close) this.#close = true;
+    const { method, target, authority, rawHeaders } = scanned;
+    const { scheme } = this.#road.arrival(this.peer, rawHeaders);
+    return this.#road.front.head({ method, scheme, target, authority, httpVersion: 'HTTP/1.1', rawHeaders });
+  }
+
+  #begin(head: RequestHead): void {
+    const road = this.#road;
+    if (this.peer.trusted) this.remoteAddress = road.arrival(this.peer, head.rawHeaders).address;
+    this.#headSinceMs = 0;
+    this.#id = undefined;
+    this.isHeadRequest = head.method === 'HEAD';
+    this.state = 'waiting';
+    this.startMs = road.now();
+    if (++this.#requests === road.limits.requestsPerConnection) this.#close = true;
+    road.front.handle(head, this);
+  }
+
+  #hold(bytes: Buffer): void {
+    this.#held = this.#held === undefined ? Buffer.from(bytes) : Buffer.concat([this.#held, bytes]);
+  }
+
+  #runHeld(): void {
+    const held = this.#held;
+    if (held !== undefined) {
+      this.#held = undefined;
+      this.#run(held, held.length);
+      if (this.#receiver || this.#lingering || this.gone) return;
+      if (this.#held === undefined) this.socket.resume();
+    }
+    if (this.#ended && this.state === 'none') this.#linger();
+  }
+
+  #awaitRest(): void {
+    if (this.#headSinceMs > 0) return;
+    const { wheel, limits } = this.#road;
+    this.#headSinceMs = wheel.now();
+    wheel.arm(this, this.#headSinceMs + limits.headTimeout);
+  }
+
+  #drained(): void {
+    if (this.state === 'flushing') {
+      this.state = 'none';
+      return this.#runHeld();
+    }
+    const callback = this.onDrainCallback;
+    this.onDrainCallback = undefined;
+    callback?.();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    if (this.#receiver) this.#receiver.feedEnd();
+    else if (this.state === 'none' && !this.#running) this.#linger();
+  }
+
+  /** Says that no more comes and reads on for a moment, since closing with bytes unread would reset what is on its way. */
+  #linger(): void {
+    if (this.#lingering || this.gone) return;
+    this.#lingering = true;
+    this.#held = undefined;
+    this.socket.end();
+    this.socket.resume();
+    const { wheel } = this.#road;
+    wheel.arm(this, wheel.now() + LINGER_MS);
+  }
+
+  #fallBack(bytes: Buffer): Receiver {
+    this.#held = undefined;
+    const receiver = this.#road.fallBack(this, this.#headSinceMs);
+    this.#receiver = receiver;
+    const { wheel } = this.#road;
+    wheel.arm(this, receiver.due(wheel.now()));
+    if (receiver.feed(Buffer.from(bytes))) this.socket.resume();
+    if (this.#ended) receiver.feedEnd();
+    return receiver;
+  }
+}
+
+const LF = 10;
