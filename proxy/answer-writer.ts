@@ -75,7 +75,8 @@ export abstract class AnswerWriter {
     this.#left = length ?? 0;
     let framing = '';
     if (this.state === 'chunked') framing = 'Transfer-Encoding: chunked\r\n';
-    else if (!bodiless && length !== undefined && !hasField(headers, 'content-length')) framing = `Content-Length: ${length}\r\n`;
+    else if (!bodiless && length !== undefined && !hasField(headers, 'content-length'))
+      framing = `Content-Length: ${length}\r\n`;
     this.socket.write(headText(status, headers) + framing + this.#ending(), 'latin1');
   }
 

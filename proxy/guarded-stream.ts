@@ -129,9 +129,12 @@ export class GuardedStream extends Duplex implements Receiver {
       this.#socket.destroy();
       return 0;
     }
-    if (this.#state === 'head' && this.#headSinceMs > 0 && nowMs >= this.#headSinceMs + limits.headTimeout) this.refuse('head-timeout');
-    else if (this.#state === 'head' && this.#headSinceMs === 0 && nowMs >= this.#activeMs + limits.idleTimeout) this.#linger();
-    else if (this.#state === 'body' && !this.#socket.isPaused() && nowMs >= this.#activeMs + limits.bodyTimeout) this.refuse('body-timeout');
+    if (this.#state === 'head' && this.#headSinceMs > 0 && nowMs >= this.#headSinceMs + limits.headTimeout)
+      this.refuse('head-timeout');
+    else if (this.#state === 'head' && this.#headSinceMs === 0 && nowMs >= this.#activeMs + limits.idleTimeout)
+      this.#linger();
+    else if (this.#state === 'body' && !this.#socket.isPaused() && nowMs >= this.#activeMs + limits.bodyTimeout)
+      this.refuse('body-timeout');
     return nowMs + Math.min(LOOK_MS, limits.headTimeout, limits.bodyTimeout, limits.idleTimeout, limits.sendTimeout);
   }
 
@@ -147,7 +150,8 @@ export class GuardedStream extends Duplex implements Receiver {
   override _writev(chunks: { chunk: Buffer }[], callback: (error?: Error | null) => void): void {
     if (this.#socket.destroyed) return callback();
     this.#socket.cork();
-    for (const [i, { chunk }] of chunks.entries()) this.#socket.write(chunk, i === chunks.length - 1 ? () => callback() : undefined);
+    for (const [i, { chunk }] of chunks.entries())
+      this.#socket.write(chunk, i === chunks.length - 1 ? () => callback() : undefined);
     this.#socket.uncork();
   }
 
@@ -197,7 +201,10 @@ export class GuardedStream extends Duplex implements Receiver {
       this.#take(2);
       return true;
     }
-    const parsed = this.#held.length === 1 && this.#held[0] === 13 && this.#skipped === 0 ? 'more' : guardHead(this.#held, 0, this.#held.length, this.#road.limits);
+    const parsed =
+      this.#held.length === 1 && this.#held[0] === 13 && this.#skipped === 0
+        ? 'more'
+        : guardHead(this.#held, 0, this.#held.length, this.#road.limits);
     if (parsed === 'more') {
       if (this.#headSinceMs === 0) this.#headSinceMs = this.#road.wheel.now();
       return false;
@@ -211,7 +218,12 @@ export class GuardedStream extends Duplex implements Receiver {
     const bytes = this.#take(parsed.length);
     const { front, limits, onUpgrade } = this.#road;
     if (parsed.framing.kind === 'length' && parsed.framing.length > limits.bodySize) {
-      this.refuse('body-too-large', { kind: 'refusal', why: 'body-too-large', method: parsed.method, target: parsed.target });
+      this.refuse('body-too-large', {
+        kind: 'refusal',
+        why: 'body-too-large',
+        method: parsed.method,
+        target: parsed.target,
+      });
       return false;
     }
     const { address, scheme } = this.#road.arrival(this.peer, parsed.rawHeaders);

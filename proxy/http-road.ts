@@ -9,7 +9,9 @@ import type { Peer, Receiver, Road } from './road.ts';
  * node:http parses and frames; what it may see is decided before it (GuardedStream), so its own time-outs are off and its
  * answer to errors, which would overtake answers that are still due, is never used.
  */
-export const openHttpRoad = (road: Road): { take(connection: { socket: Socket; peer: Peer }, headSinceMs: number): Receiver } => {
+export const openHttpRoad = (
+  road: Road,
+): { take(connection: { socket: Socket; peer: Peer }, headSinceMs: number): Receiver } => {
   const server = createServer({
     insecureHTTPParser: false,
     requireHostHeader: false,
@@ -44,7 +46,8 @@ export const openHttpRoad = (road: Road): { take(connection: { socket: Socket; p
     if (stream instanceof GuardedStream) stream.refuse('expectation');
   });
   server.on('clientError', (error: NodeJS.ErrnoException, stream: unknown) => {
-    if (stream instanceof GuardedStream) stream.refuse(error.code === 'HPE_HEADER_OVERFLOW' ? 'head-too-large' : 'parser');
+    if (stream instanceof GuardedStream)
+      stream.refuse(error.code === 'HPE_HEADER_OVERFLOW' ? 'head-too-large' : 'parser');
   });
 
   return {

@@ -3,7 +3,10 @@ import type { HeadLimits } from './http1.ts';
 import { COLON, CR, HTAB, LF, SP, TARGET, TOKEN, VALUE } from './http1-bytes.ts';
 
 /** How the bytes behind a head belong to it: none, so many, or chunks. */
-export type Framing = { readonly kind: 'none' } | { readonly kind: 'length'; readonly length: number } | { readonly kind: 'chunked' };
+export type Framing =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly length: number }
+  | { readonly kind: 'chunked' };
 
 /** A request head that can be read in one way only. */
 export interface GuardedHead {
@@ -45,7 +48,12 @@ export interface Refusal {
  * node:http, whose parser takes two Host fields, any Host value and absolute-form with another Host, and which has been more
  * lenient in some releases than in others. 'more': not complete, nothing wrong so far.
  */
-export const guardHead = (bytes: Buffer, start: number, end: number, limits: HeadLimits): GuardedHead | Refusal | 'more' => {
+export const guardHead = (
+  bytes: Buffer,
+  start: number,
+  end: number,
+  limits: HeadLimits,
+): GuardedHead | Refusal | 'more' => {
   const limit = Math.min(end, start + limits.headSize);
   let method: string | undefined;
   let target: string | undefined;
@@ -99,7 +107,11 @@ interface Line {
 }
 
 /** One header or trailer line, its CRLF included. */
-export const readLine = (bytes: Buffer, start: number, limit: number): Line | 'more' | 'header-line' | 'obs-fold' | 'space-before-colon' | 'control-byte' => {
+export const readLine = (
+  bytes: Buffer,
+  start: number,
+  limit: number,
+): Line | 'more' | 'header-line' | 'obs-fold' | 'space-before-colon' | 'control-byte' => {
   let at = start;
   if (bytes[at] === SP || bytes[at] === HTAB) return 'obs-fold';
   while (at < limit && TOKEN[bytes[at]!] === 1) at++;
@@ -116,11 +128,20 @@ export const readLine = (bytes: Buffer, start: number, limit: number): Line | 'm
   if (at === limit) return 'more';
   if (bytes[at++] !== LF) return 'control-byte';
   while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--;
-  return { name: bytes.toString('latin1', start, nameEnd), value: bytes.toString('latin1', valueStart, valueEnd), end: at };
+  return {
+    name: bytes.toString('latin1', start, nameEnd),
+    value: bytes.toString('latin1', valueStart, valueEnd),
+    end: at,
+  };
 };
 
 const judge = (
-  method: string, rawTarget: string, httpVersion: 'HTTP/1.0' | 'HTTP/1.1', rawHeaders: string[], length: number, refuse: (why: RefusalWord) => Refusal, // biome-ignore format: one row of parts
+  method: string,
+  rawTarget: string,
+  httpVersion: 'HTTP/1.0' | 'HTTP/1.1',
+  rawHeaders: string[],
+  length: number,
+  refuse: (why: RefusalWord) => Refusal, // biome-ignore format: one row of parts
 ): GuardedHead | Refusal => {
   let host: string | undefined;
   let contentLength: string | undefined;
@@ -156,7 +177,8 @@ const judge = (
   const form = formOf(method, rawTarget);
   if (form === undefined) return refuse('target-form');
   // RFC 9112 3.2.2: the target's authority would win; a client that sends another Host is broken or means harm.
-  if (form.authority !== undefined && host !== undefined && form.authority.toLowerCase() !== host.toLowerCase()) return refuse('host-mismatch');
+  if (form.authority !== undefined && host !== undefined && form.authority.toLowerCase() !== host.toLowerCase())
+    return refuse('host-mismatch');
 
   const framing = framingOf(contentLength, coding, httpVersion);
   if (typeof framing === 'string') return refuse(framing);
@@ -171,21 +193,34 @@ const judge = (
 };
 
 /** RFC 9112 3.2: origin-form, absolute-form of http and https, asterisk-form of OPTIONS. */
-const formOf = (method: string, target: string): { target: string; authority?: string; scheme?: string } | undefined => {
+const formOf = (
+  method: string,
+  target: string,
+): { target: string; authority?: string; scheme?: string } | undefined => {
   if (target.startsWith('/')) return { target };
   if (target === '*') return method === 'OPTIONS' ? { target } : undefined;
   const absolute = /^(https?):\/\/([^/?]+)(\/[^?]*)?(\?.*)?$/i.exec(target);
   if (!absolute || !isAuthority(absolute[2]!)) return undefined;
-  return { target: (absolute[3] ?? '/') + (absolute[4] ?? ''), authority: absolute[2]!, scheme: absolute[1]!.toLowerCase() };
+  return {
+    target: (absolute[3] ?? '/') + (absolute[4] ?? ''),
+    authority: absolute[2]!,
+    scheme: absolute[1]!.toLowerCase(),
+  };
 };
 
 /** RFC 9112 6.3, with every doubtful case refused. */
-const framingOf = (contentLength: string | undefined, coding: string | undefined, httpVersion: string): Framing | RefusalWord => {
+const framingOf = (
+  contentLength: string | undefined,
+  coding: string | undefined,
+  httpVersion: string,
+): Framing | RefusalWord => {
   if (coding !== undefined) {
     if (contentLength !== undefined) return 'length-with-coding';
     if (httpVersion === 'HTTP/1.0') return 'coding-in-1.0';
     if (coding === 'chunked') return { kind: 'chunked' };
-    return /^[a-z-]+(?:[ \t]*,[ \t]*[a-z-]+)*[ \t]*,[ \t]*chunked$/.test(coding) && !/chunked.*chunked/.test(coding) ? 'coding-unknown' : 'coding-invalid';
+    return /^[a-z-]+(?:[ \t]*,[ \t]*[a-z-]+)*[ \t]*,[ \t]*chunked$/.test(coding) && !/chunked.*chunked/.test(coding)
+      ? 'coding-unknown'
+      : 'coding-invalid';
   }
   if (contentLength === undefined) return { kind: 'none' };
   if (!/^[0-9]{1,15}$/.test(contentLength)) return 'length-invalid';

@@ -31,7 +31,12 @@ let bounds = new Int32Array(4 * 100);
  * still become such a head. 'fallback': it cannot, and node:http is to read it from `start`. Whatever this accepts,
  * node:http reads as the same method, target, headers and boundary (test/proxy/road/scanner-oracle.test.ts).
  */
-export const scanHead = (bytes: Buffer, start: number, end: number, limits: HeadLimits): ScannedHead | 'more' | 'fallback' => {
+export const scanHead = (
+  bytes: Buffer,
+  start: number,
+  end: number,
+  limits: HeadLimits,
+): ScannedHead | 'more' | 'fallback' => {
   const limit = Math.min(end, start + limits.headSize);
   const short = limit < end ? 'fallback' : 'more';
   const isHead = bytes[start] === 72;
@@ -86,7 +91,13 @@ const HEAD = Buffer.from('HEAD /');
 const VERSION = Buffer.from(' HTTP/1.1\r\n');
 
 const read = (
-  bytes: Buffer, start: number, end: number, targetStart: number, targetEnd: number, count: number, isHead: boolean, // biome-ignore format: one row of positions
+  bytes: Buffer,
+  start: number,
+  end: number,
+  targetStart: number,
+  targetEnd: number,
+  count: number,
+  isHead: boolean, // biome-ignore format: one row of positions
 ): ScannedHead | 'fallback' => {
   // One native call for the whole head; the parts are slices of it.
   const text = bytes.toString('latin1', start, end);
@@ -148,4 +159,13 @@ const roleOf = (name: string): 'host' | 'connection' | 'personal' | 'other-road'
 };
 
 /** Fields that frame a body or change the connection; llhttp reads Proxy-Connection as it does Connection. */
-const OTHER_ROAD = new Set(['te', 'expect', 'trailer', 'upgrade', 'content-length', 'http2-settings', 'proxy-connection', 'transfer-encoding']);
+const OTHER_ROAD = new Set([
+  'te',
+  'expect',
+  'trailer',
+  'upgrade',
+  'content-length',
+  'http2-settings',
+  'proxy-connection',
+  'transfer-encoding',
+]);

@@ -8,7 +8,8 @@ export const headText = (status: number, headers: readonly string[]): string => 
 };
 
 /** RFC 9110 6.4.1: these never have content, whatever their fields say. */
-export const isBodiless = (status: number): boolean => status === 204 || status === 304 || (status >= 100 && status < 200);
+export const isBodiless = (status: number): boolean =>
+  status === 204 || status === 304 || (status >= 100 && status < 200);
 
 export const hasField = (headers: readonly string[], lowerName: string): boolean => {
   for (let i = 0; i < headers.length; i += 2) {

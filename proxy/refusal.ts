@@ -14,4 +14,5 @@ export const refusalMessage = (why: RefusalWord): Buffer => {
   );
 };
 
-export const refusalBytes = (why: RefusalWord): number => `${REFUSALS[why]} ${STATUS_CODES[REFUSALS[why]]}: ${why}\n`.length;
+export const refusalBytes = (why: RefusalWord): number =>
+  `${REFUSALS[why]} ${STATUS_CODES[REFUSALS[why]]}: ${why}\n`.length;

@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import { type AddressInfo, createServer, Socket, type Server } from 'node:net';
+import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
 import type { Config, ListenerConfig } from '../config/schema.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { FastConnection } from './fast-connection.ts';
@@ -16,7 +16,9 @@ export interface RoadOptions {
   readonly accessLog?: AccessLog | undefined;
   readonly now?: Clock | undefined;
   /** Who is believed about whom they forward for; nobody without it. */
-  readonly forwarding?: { trusts(address: string): boolean; arrival(peer: Peer, rawHeaders: readonly string[]): Arrival } | undefined;
+  readonly forwarding?:
+    | { trusts(address: string): boolean; arrival(peer: Peer, rawHeaders: readonly string[]): Arrival }
+    | undefined;
   readonly onUpgrade?: ((upgrade: Upgrade) => void) | undefined;
   /** Decides whether a connection is taken at all, by address; `closed` is called when it ends. */
   readonly admit?: ((address: string) => { closed(): void } | undefined) | undefined;
@@ -60,7 +62,9 @@ export const createRoads = (options: RoadOptions): Roads => {
     count,
     nextId,
     arrival: (peer, rawHeaders) =>
-      peer.trusted && forwarding ? forwarding.arrival(peer, rawHeaders) : { address: peer.address, scheme: peer.tls ? 'https' : 'http' },
+      peer.trusted && forwarding
+        ? forwarding.arrival(peer, rawHeaders)
+        : { address: peer.address, scheme: peer.tls ? 'https' : 'http' },
     onUpgrade: options.onUpgrade,
     memoFor: (peer) => {
       const index = (peer.tls ? 1 : 0) + (peer.trusted ? 2 : 0);
@@ -81,7 +85,11 @@ export const createRoads = (options: RoadOptions): Roads => {
       socket.destroy();
       return undefined;
     }
-    const peer = { address: from.remoteAddress, tls: from.tls, trusted: forwarding?.trusts(from.remoteAddress) ?? false };
+    const peer = {
+      address: from.remoteAddress,
+      tls: from.tls,
+      trusted: forwarding?.trusts(from.remoteAddress) ?? false,
+    };
     const connection = new FastConnection(road, socket, peer);
     connections.add(connection);
     socket.once('close', () => {
@@ -126,13 +134,19 @@ export const createRoads = (options: RoadOptions): Roads => {
   const listen: Roads['listen'] = async (listener) => {
     const server = 'address' in listener && typeof listener.address === 'string' ? undefined : (listener as Server);
     const own = server ?? createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
-    own.on('connection', server ? (socket: Socket) => accept(socket, { tls: false, remoteAddress: socket.remoteAddress ?? 'unix' }) : acceptRaw);
+    own.on(
+      'connection',
+      server
+        ? (socket: Socket) => accept(socket, { tls: false, remoteAddress: socket.remoteAddress ?? 'unix' })
+        : acceptRaw,
+    );
     servers.add(own);
     if (!server) await bind(own, (listener as ListenerConfig).address);
     return nameOf(own, listener);
   };
 
-  const stopListening = () => Promise.all([...servers].map((server) => new Promise<void>((done) => server.close(() => done()))));
+  const stopListening = () =>
+    Promise.all([...servers].map((server) => new Promise<void>((done) => server.close(() => done()))));
 
   const end = async () => {
     for (const connection of connections) connection.socket.destroy();
@@ -153,7 +167,12 @@ export const createRoads = (options: RoadOptions): Roads => {
       stopped = stopListening();
       for (const connection of connections) connection.drain();
       let timer: NodeJS.Timeout | undefined;
-      await Promise.race([Promise.all([...connections].map(closed)), new Promise((done) => { timer = setTimeout(done, deadlineMs); })]);
+      await Promise.race([
+        Promise.all([...connections].map(closed)),
+        new Promise((done) => {
+          timer = setTimeout(done, deadlineMs);
+        }),
+      ]);
       clearTimeout(timer);
       await end();
     },
@@ -165,11 +184,15 @@ export const createRoads = (options: RoadOptions): Roads => {
   };
 };
 
-const closed = (connection: FastConnection) => new Promise<void>((done) => connection.socket.once('close', () => done()));
+const closed = (connection: FastConnection) =>
+  new Promise<void>((done) => connection.socket.once('close', () => done()));
 
 /** Ids sort by time and differ between workers and restarts: base 36 of the start in seconds, the worker, a counter. */
 const idsOf = (worker: number): (() => string) => {
-  const prefix = Math.floor(Date.now() / 1000).toString(36).toUpperCase() + worker.toString(36).toUpperCase();
+  const prefix =
+    Math.floor(Date.now() / 1000)
+      .toString(36)
+      .toUpperCase() + worker.toString(36).toUpperCase();
   let next = 0;
   return () => prefix + (next++).toString(36).toUpperCase().padStart(6, '0');
 };
@@ -194,7 +217,8 @@ const bind = (server: Server, address: string): Promise<void> =>
 
 const nameOf = (server: Server, listener: Pick<ListenerConfig, 'address'> | Server): string => {
   const address = server.address();
-  if (address === null || typeof address === 'string') return 'address' in listener && typeof listener.address === 'string' ? listener.address : `unix:${address}`;
+  if (address === null || typeof address === 'string')
+    return 'address' in listener && typeof listener.address === 'string' ? listener.address : `unix:${address}`;
   const { address: host, port } = address as AddressInfo;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 };

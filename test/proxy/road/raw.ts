@@ -7,7 +7,8 @@ import type { Front, HeadParts } from '../../../proxy/front.ts';
 import { headOf, type RequestHead } from '../../../proxy/request-head.ts';
 import { compileRules } from '../../../proxy/rules.ts';
 
-export const configWith = (proxy: Record<string, unknown> = {}, rules: unknown[] = []): Config => configSchema.parse({ proxy, rules });
+export const configWith = (proxy: Record<string, unknown> = {}, rules: unknown[] = []): Config =>
+  configSchema.parse({ proxy, rules });
 
 export interface Seen {
   readonly method: string;
@@ -17,7 +18,10 @@ export interface Seen {
 }
 
 /** A front that answers what the test says and keeps what it was asked. */
-export const scriptedFront = (answer: (client: Client, head: RequestHead) => void, rules: Parameters<typeof compileRules>[0]['rules'] = []) => {
+export const scriptedFront = (
+  answer: (client: Client, head: RequestHead) => void,
+  rules: Parameters<typeof compileRules>[0]['rules'] = [],
+) => {
   const compiled = compileRules({ rules });
   const seen: Seen[] = [];
   const front: Front & { seen: Seen[]; generation: number; parsed: number } = {
@@ -37,9 +41,17 @@ export const scriptedFront = (answer: (client: Client, head: RequestHead) => voi
 };
 
 /** Writes `pieces` one after the other and reads until the other side closes or `until` is in what came. */
-export const raw = async (address: string, pieces: readonly (string | Buffer)[], options: { until?: string; halfClose?: boolean } = {}): Promise<string> => {
+export const raw = async (
+  address: string,
+  pieces: readonly (string | Buffer)[],
+  options: { until?: string; halfClose?: boolean } = {},
+): Promise<string> => {
   const colon = address.lastIndexOf(':');
-  const socket: Socket = connect({ host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)), noDelay: true });
+  const socket: Socket = connect({
+    host: address.slice(0, colon).replace(/^\[|\]$/g, ''),
+    port: Number(address.slice(colon + 1)),
+    noDelay: true,
+  });
   await once(socket, 'connect');
   let text = '';
   const done = new Promise<void>((resolve) => {
