@@ -37,7 +37,11 @@ export const openCompressor = (store: Store, count: (name: string) => void) => {
 
   return (what: { head: RequestHead; entry: Entry; token: FillToken }): void => {
     const { head, entry, token } = what;
-    if (!mayCompress(entry.status, entry.headers, entry.forms[0]?.length ?? 0) || (entry.forms[0]?.length ?? 0) > MAX_BYTES) return;
+    if (
+      !mayCompress(entry.status, entry.headers, entry.forms[0]?.length ?? 0) ||
+      (entry.forms[0]?.length ?? 0) > MAX_BYTES
+    )
+      return;
     if (waiting >= MAX_WAITING) return count('compress_skipped');
     waiting++;
     formsOf(entry)

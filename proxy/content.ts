@@ -1,4 +1,3 @@
-import type { Client } from './client.ts';
 import { compress, mayCompress } from './compress.ts';
 import type { Entry } from './entry.ts';
 import type { Origins } from './origin-pool.ts';
@@ -23,7 +22,7 @@ export interface Content {
   /** Path and query of the content URI, or undefined when the redirect leads elsewhere. */
   targetOf(location: string | undefined, head: RequestHead): string | undefined;
   /** From the shield store, else from the origin, once however many ask. Rejects with UpstreamError. */
-  fetch(target: string, head: RequestHead, client: Client): Promise<FetchedShield>;
+  fetch(target: string, head: RequestHead, callerId: string): Promise<FetchedShield>;
   /** What the URI cache keeps: the redirect's freshness and tags, the content's type and forms. */
   entryOf(head: RequestHead, shield: Shield, redirect: OriginResponse, nowMs: number): Entry;
 }
@@ -70,17 +69,17 @@ export const openContent = (deps: ContentDeps): Content => {
       response.body.on('end', () => resolve(Buffer.concat(chunks, length)));
     });
 
-  const request = (target: string, head: RequestHead, client: Client): Promise<OriginResponse> =>
+  const request = (target: string, head: RequestHead, callerId: string): Promise<OriginResponse> =>
     new Promise((resolve, reject) => {
       const exchange = deps.upstream.exchange(deps.origins.poolOf(head.rule), {
-        method: 'GET', target, headers: fillFields(head, client.id, []), body: undefined, key: head.key, headMs: head.rule.deadlineMs, retry: true, onInform: undefined,
+        method: 'GET', target, headers: fillFields(head, callerId, []), body: undefined, key: head.key, headMs: head.rule.deadlineMs, retry: true, onInform: undefined,
       }); // biome-ignore format: one row per exchange
       exchange.onSettled(resolve, reject);
     });
 
-  const fetchShield = async (target: string, head: RequestHead, client: Client): Promise<FetchedShield> => {
+  const fetchShield = async (target: string, head: RequestHead, callerId: string): Promise<FetchedShield> => {
     deps.count('content_fetches');
-    const response = await request(target, head, client);
+    const response = await request(target, head, callerId);
     const facts = responseFacts(response.status, response.rawHeaders);
     if (response.status !== 200 || facts.degraded) {
       response.abort();
@@ -115,7 +114,7 @@ export const openContent = (deps: ContentDeps): Content => {
       return path.startsWith(deps.prefix) ? path + url.search : undefined;
     },
 
-    fetch(target, head, client) {
+    fetch(target, head, callerId) {
       const shield = deps.store.shield(target);
       if (shield) {
         deps.count('content_hits');
@@ -123,7 +122,7 @@ export const openContent = (deps: ContentDeps): Content => {
       }
       let flight = underWay.get(target);
       if (!flight) {
-        flight = fetchShield(target, head, client).finally(() => underWay.delete(target));
+        flight = fetchShield(target, head, callerId).finally(() => underWay.delete(target));
         underWay.set(target, flight);
       }
       return flight;

@@ -1,4 +1,3 @@
-import type { Client } from './client.ts';
 import type { Content } from './content.ts';
 import type { Body, Entry, Form } from './entry.ts';
 import { Flight } from './flight.ts';
@@ -51,6 +50,15 @@ export interface Waiter {
   readonly head: RequestHead;
   /** Never called synchronously from `join` or `solo`. */
   settle(result: FillResult): void;
+  /** A 1xx of the origin, before `settle`. */
+  inform(status: number, headers: readonly string[]): void;
+}
+
+/** What of the client that caused a fill travels to the origin, taken at once: a connection is soon at its next request. */
+export interface Caller {
+  readonly id: string;
+  /** X-Forwarded-For and its kin, raw pairs. */
+  readonly forwarded: readonly string[];
 }
 
 export interface FillDeps {
@@ -62,7 +70,6 @@ export interface FillDeps {
   readonly clock: () => number;
   readonly maxObject: number;
   readonly workers: number;
-  readonly forwarded: (head: RequestHead, client: Client) => readonly string[];
   /** After a storable response is complete: makes br and gzip forms and stores them too. */
   readonly compress: (fill: { head: RequestHead; entry: Entry; token: FillToken }) => void;
   /** The key's answers are not to be waited for (hit-for-miss). */
@@ -79,7 +86,7 @@ export interface FillDeps {
  */
 export class Fill {
   readonly head: RequestHead;
-  readonly client: Client;
+  readonly caller: Caller;
   readonly stale: Entry | undefined;
   readonly background: boolean;
   readonly solo: boolean;
@@ -99,13 +106,13 @@ export class Fill {
   constructor(
     deps: FillDeps,
     head: RequestHead,
-    client: Client,
+    caller: Caller,
     stale: Entry | undefined,
     how: { background: boolean; solo: boolean },
   ) {
     this.#deps = deps;
     this.head = head;
-    this.client = client;
+    this.caller = caller;
     this.stale = stale;
     this.background = how.background;
     this.solo = how.solo;
@@ -176,7 +183,7 @@ export class Fill {
     this.#exchange = this.#deps.upstream.exchange(this.#deps.origins.poolOf(head.rule), {
       method: 'GET',
       target: head.key.target,
-      headers: [...fillFields(head, this.client.id, this.#deps.forwarded(head, this.client)), ...validators],
+      headers: [...fillFields(head, this.caller.id, this.caller.forwarded), ...validators],
       body: undefined,
       key: head.key,
       headMs: head.rule.deadlineMs,
@@ -192,7 +199,7 @@ export class Fill {
   // 103 and 102 go to whoever waits; they are never stored (RFC 8297).
   #inform(status: number, headers: readonly string[]): void {
     if (status === 101 || status === 100) return;
-    if (!this.background && !this.client.gone) this.client.inform(status, endToEnd(headers));
+    for (const waiter of this.#waiters) waiter.inform(status, endToEnd(headers));
   }
 
   #received(response: OriginResponse, asked: boolean): void {
@@ -203,8 +210,7 @@ export class Fill {
     const now = this.#deps.clock();
 
     if (response.status === 304) {
-      if (!asked || !stale || !answers(stale))
-        return this.#refuse(response, origin, 'bad-response');
+      if (!asked || !stale || !answers(stale)) return this.#refuse(response, origin, 'bad-response');
       return this.#revalidated(response, stale, origin, now);
     }
     if (head.rule.followContent && response.status >= 301 && response.status <= 308) {
@@ -240,7 +246,7 @@ export class Fill {
   #followed(response: OriginResponse, target: string, origin: OriginOutcome, now: number): void {
     response.body.resume();
     const { head } = this;
-    this.#deps.content.fetch(target, head, this.client).then(
+    this.#deps.content.fetch(target, head, this.caller.id).then(
       (shield) => {
         if (this.#phase !== 'fetching') return;
         const entry = this.#deps.content.entryOf(head, shield, response, now);

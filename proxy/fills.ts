@@ -1,6 +1,5 @@
-import type { Client } from './client.ts';
 import type { Entry } from './entry.ts';
-import { Fill, type FillDeps, type Waiter } from './fill.ts';
+import { type Caller, Fill, type FillDeps, type Waiter } from './fill.ts';
 import type { RequestHead } from './request-head.ts';
 
 /** Fetches under way at once and those that wait for a place: both bounded, so that a slow origin cannot pile up work. */
@@ -66,12 +65,12 @@ export const openFills = (deps: FillDeps, limits: { waiters: number; variants: n
 
   const start = (
     head: RequestHead,
-    client: Client,
+    caller: Caller,
     stale: Entry | undefined,
     how: { background: boolean; solo: boolean },
     waiter: Waiter | undefined,
   ): Fill => {
-    const fill = new Fill(deps, head, client, stale, how);
+    const fill = new Fill(deps, head, caller, stale, how);
     if (waiter) fill.add(waiter);
     if (!how.solo) {
       const list = table.get(head.key.text);
@@ -97,7 +96,7 @@ export const openFills = (deps: FillDeps, limits: { waiters: number; variants: n
     /** Waits for the fill of this key, or starts it. */
     join(
       head: RequestHead,
-      client: Client,
+      caller: Caller,
       stale: Entry | undefined,
       waiter: Waiter,
       varyNames?: readonly string[],
@@ -108,17 +107,17 @@ export const openFills = (deps: FillDeps, limits: { waiters: number; variants: n
         return 'joined';
       }
       const alone = fill !== undefined || (table.get(head.key.text)?.length ?? 0) >= limits.variants;
-      start(head, client, stale, { background: false, solo: alone }, waiter);
+      start(head, caller, stale, { background: false, solo: alone }, waiter);
       return alone ? 'alone' : 'led';
     },
     /** Fetches for this request only; what comes may still be stored. */
-    solo(head: RequestHead, client: Client, stale: Entry | undefined, waiter: Waiter): void {
-      start(head, client, stale, { background: false, solo: true }, waiter);
+    solo(head: RequestHead, caller: Caller, stale: Entry | undefined, waiter: Waiter): void {
+      start(head, caller, stale, { background: false, solo: true }, waiter);
     },
     /** Within grace: exactly one background fill. */
-    refresh(head: RequestHead, client: Client, stale: Entry): boolean {
+    refresh(head: RequestHead, caller: Caller, stale: Entry): boolean {
       if (taking(head, undefined)) return false;
-      start(head, client, stale, { background: true, solo: false }, undefined);
+      start(head, caller, stale, { background: true, solo: false }, undefined);
       return true;
     },
     /** After a purge: whoever asks from now on must not be given what was fetched before (caching.md 29). */

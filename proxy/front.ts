@@ -57,6 +57,8 @@ export interface AccessLog {
 export interface Metrics {
   /** Exactly once per request. */
   request(head: RequestHead, outcome: Outcome, us: number): void;
+  /** One exchange with the origin that no request waited for. */
+  origin(outcome: OriginOutcome): void;
   /** Any other counter or gauge, by name; declared where it is first used. */
   add(name: string, value?: number): void;
   set(name: string, value: number): void;

@@ -32,3 +32,12 @@ export const keyOf = (scheme: string, host: string, target: string, rule: Pick<R
   const id = createHash('sha256').update(text).digest('hex').slice(0, 32);
   return { text, id, target: kept };
 };
+
+/** The parts of a key's text: what `keyOf` joined. */
+export const keyParts = (text: string): { scheme: string; host: string; path: string; target: string } => {
+  const [scheme, length] = text.split(':', 2) as [string, string];
+  const start = scheme.length + 1 + length.length + 1;
+  const host = text.slice(start, start + Number(length));
+  const target = text.slice(start + Number(length));
+  return { scheme, host, target, path: target.split('?', 1)[0]! };
+};

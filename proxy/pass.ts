@@ -120,7 +120,8 @@ export const openPass = (deps: PassDeps) => {
         },
         (error) => {
           const now = clock();
-          if (!stale || !mayStandIn(stale, head.rule, now, head.facts, error.code !== 'bad-response')) return fail(head, client, outcome, error);
+          if (!stale || !mayStandIn(stale, head.rule, now, head.facts, error.code !== 'bad-response'))
+            return fail(head, client, outcome, error);
           outcome.cache.status = 'STALE';
           outcome.cache.why = error.code;
           if (!serve.stored(head, client, stale, Math.floor(currentAgeSeconds(stale, now)), true, outcome))

@@ -1,7 +1,7 @@
 import type { Client } from './client.ts';
 import type { Entry } from './entry.ts';
 import { errorAnswer } from './error-answer.ts';
-import type { FillError, FillResult, Waiter } from './fill.ts';
+import type { Caller, FillError, FillResult, Waiter } from './fill.ts';
 import type { Fills, openHitForMiss } from './fills.ts';
 import type { CacheOutcome, Fwd, OriginOutcome, Outcome, Tier } from './outcome.ts';
 import type { Pass } from './pass.ts';
@@ -25,6 +25,7 @@ export interface RequestDeps {
   readonly via: string;
   /** Under overload misses are shed first; hits go on. */
   readonly overloaded: () => boolean;
+  readonly forwarded: (head: RequestHead, client: Client) => readonly string[];
   readonly count: (name: string) => void;
 }
 
@@ -79,7 +80,7 @@ export const openRequests = (deps: RequestDeps) => {
   };
 
   const grace = (head: RequestHead, client: Client, entry: Entry, now: number) => {
-    const started = !deps.hitForMiss.has(head.key.text) && fills.refresh(head, client, entry);
+    const started = !deps.hitForMiss.has(head.key.text) && fills.refresh(head, callerOf(head, client), entry);
     const outcome = fromStore(started ? 'STALE' : 'UPDATING', entry, head, now, store.tierOf(entry));
     outcome.cache.why = 'expired';
     if (!serve.stored(head, client, entry, Math.floor(currentAgeSeconds(entry, now)), true, outcome))
@@ -129,14 +130,18 @@ export const openRequests = (deps: RequestDeps) => {
     varyNames: readonly string[] | undefined,
   ) => {
     const outcome = forwarded(word, fwd, why);
-    const waiter: Waiter = { head, settle: (result) => settle(head, client, stale, outcome, result, round) };
+    const waiter: Waiter = {
+      head,
+      settle: (result) => settle(head, client, stale, outcome, result, round),
+      inform: (status, headers) => client.inform(status, headers),
+    };
     const alone =
       round >= MAX_ROUNDS ||
       head.facts.hasAuthorization ||
       head.facts.control.noStore ||
       deps.hitForMiss.has(head.key.text);
-    if (alone) return fills.solo(head, client, stale, waiter);
-    outcome.cache.collapsed = fills.join(head, client, stale, waiter, varyNames) === 'joined';
+    if (alone) return fills.solo(head, callerOf(head, client), stale, waiter);
+    outcome.cache.collapsed = fills.join(head, callerOf(head, client), stale, waiter, varyNames) === 'joined';
   };
 
   const settle = (
@@ -256,6 +261,11 @@ export const openRequests = (deps: RequestDeps) => {
     client.sendWhole(answer.status, answer.headers, head.method === 'HEAD' ? undefined : answer.body);
     serve.done(head, client, outcome, answer.status, head.method === 'HEAD' ? 0 : answer.body.length);
   };
+
+  const callerOf = (head: RequestHead, client: Client): Caller => ({
+    id: client.id,
+    forwarded: deps.forwarded(head, client),
+  });
 
   return { handle };
 };

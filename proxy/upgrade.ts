@@ -15,7 +15,13 @@ export interface UpgradeDeps {
  * A websocket where the rule lets it through: the handshake travels to the origin, then the two connections are joined and
  * no longer ours to read. Anything but `websocket` is refused: other protocols (h2c above all) would hide requests from the cache.
  */
-export const upgrade = (deps: UpgradeDeps, head: RequestHead, id: string, forwarded: readonly string[], stream: Duplex): void => {
+export const upgrade = (
+  deps: UpgradeDeps,
+  head: RequestHead,
+  id: string,
+  forwarded: readonly string[],
+  stream: Duplex,
+): void => {
   const isWebsocket = firstOf(head.rawHeaders, 'upgrade')?.toLowerCase() === 'websocket';
   if (!head.rule.upgrade || !isWebsocket || head.method !== 'GET') {
     stream.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
@@ -25,8 +31,13 @@ export const upgrade = (deps: UpgradeDeps, head: RequestHead, id: string, forwar
   stream.on('error', () => stream.destroy());
   stream.once('close', () => deps.ended(status));
   const headers = [...passFields(head, id, forwarded), 'Connection', 'Upgrade', 'Upgrade', 'websocket'];
-  deps.upstream.upgrade(deps.origins.poolOf(head.rule), { target: head.key.target, headers, key: head.key }, stream, () => {
-    status = 502;
-    stream.end('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
-  });
+  deps.upstream.upgrade(
+    deps.origins.poolOf(head.rule),
+    { target: head.key.target, headers, key: head.key },
+    stream,
+    () => {
+      status = 502;
+      stream.end('HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+    },
+  );
 };

@@ -290,11 +290,22 @@ export const openUpstream = (clock: () => number): Upstream => {
         headers: lowerCased(headerObject(request.headers)),
         httpVersionMajor: 1,
       };
-      const socket = Object.assign(client, { setTimeout: ignore, setNoDelay: ignore, setKeepAlive: ignore, destroySoon: () => client.end() });
-      proxy.ws(handshake as unknown as http.IncomingMessage, socket as unknown as Socket, Buffer.alloc(0), { target: server.target }, (error) => {
-        server.markFailure();
-        failed(error);
+      const socket = Object.assign(client, {
+        setTimeout: ignore,
+        setNoDelay: ignore,
+        setKeepAlive: ignore,
+        destroySoon: () => client.end(),
       });
+      proxy.ws(
+        handshake as unknown as http.IncomingMessage,
+        socket as unknown as Socket,
+        Buffer.alloc(0),
+        { target: server.target },
+        (error) => {
+          server.markFailure();
+          failed(error);
+        },
+      );
     },
     close: () => proxy.close(),
   };
