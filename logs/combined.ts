@@ -40,4 +40,8 @@ const zoneMs = (zone: string): number => {
 
 /** Apache and nginx write quotes, backslashes and control bytes as \" \\ \xNN. */
 const unescapeLog = (text: string): string =>
-  text.includes('\\') ? text.replace(/\\(?:x([0-9a-fA-F]{2})|(.))/g, (_, hex?: string, char?: string) => (hex ? String.fromCharCode(Number.parseInt(hex, 16)) : char!)) : text;
+  text.includes('\\')
+    ? text.replace(/\\(?:x([0-9a-fA-F]{2})|(.))/g, (_, hex?: string, char?: string) =>
+        hex ? String.fromCharCode(Number.parseInt(hex, 16)) : char!,
+      )
+    : text;

@@ -63,7 +63,9 @@ const parseTerm = (term: string): Test => {
   const match = /^([a-z]+)(!=|<=|>=|=|<|>|~)(.*)$/.exec(term);
   const field = match && FIELDS[match[1]!];
   if (!match || !field) {
-    throw new InputError(`--where: '${term}' is not NAME=VALUE with = != < <= > >= or ~ and a name of: ${fieldNames().join(' ')}`);
+    throw new InputError(
+      `--where: '${term}' is not NAME=VALUE with = != < <= > >= or ~ and a name of: ${fieldNames().join(' ')}`,
+    );
   }
   const operator = match[2]!;
   const values = match[3]!.split(',');
@@ -92,6 +94,7 @@ export const parseMoment = (text: string, nowMs: number, option: string): number
   if (ago !== undefined && text !== '0') return nowMs - ago;
   if (/^\d{9,14}(\.\d+)?$/.test(text)) return Number(text) * (text.split('.')[0]!.length <= 11 ? 1000 : 1);
   const ms = Date.parse(text);
-  if (Number.isNaN(ms)) throw new InputError(`${option}: '${text}' is no time; expected 1h (ago), 2025-01-31T10:00:00Z or epoch seconds`);
+  if (Number.isNaN(ms))
+    throw new InputError(`${option}: '${text}' is no time; expected 1h (ago), 2025-01-31T10:00:00Z or epoch seconds`);
   return ms;
 };

@@ -37,7 +37,7 @@ export class Histogram {
     let left = Math.max(1, Math.ceil(this.count * p));
     for (let bucket = 0; bucket < this.#counts.length; bucket++) {
       left -= this.#counts[bucket]!;
-      if (left <= 0) return Math.min(valueOf(bucket), this.max);
+      if (left <= 0) return Math.min(middleOf(bucket), this.max);
     }
     return this.max;
   }
@@ -46,7 +46,7 @@ export class Histogram {
   forEach(visit: (value: number, count: number) => void): void {
     for (let bucket = 0; bucket < this.#counts.length; bucket++) {
       const count = this.#counts[bucket]!;
-      if (count > 0) visit(valueOf(bucket), count);
+      if (count > 0) visit(middleOf(bucket), count);
     }
   }
 
@@ -66,7 +66,7 @@ const bucketOf = (value: number): number => {
   return Math.min(BUCKETS - 1, octave * 64 + Math.floor(value / 2 ** octave));
 };
 
-const valueOf = (bucket: number): number => {
+const middleOf = (bucket: number): number => {
   if (bucket < LINEAR) return bucket;
   const octave = Math.floor(bucket / 64) - 1;
   return (bucket - octave * 64 + 0.5) * 2 ** octave;

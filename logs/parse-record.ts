@@ -37,7 +37,8 @@ export const parseRecord = (line: string, row: Row): Parsed => {
 };
 
 /** An access line without arrival, method or status is no request that could be counted. */
-export const isWhole = (row: Row): boolean => row.startMs >= 0 && (row.type !== 'access' || (row.method !== '' && row.status > 0));
+export const isWhole = (row: Row): boolean =>
+  row.startMs >= 0 && (row.type !== 'access' || (row.method !== '' && row.status > 0));
 
 type Json = { readonly [name: string]: unknown };
 const NONE: Json = {};

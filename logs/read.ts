@@ -3,6 +3,7 @@ import { InputError } from './input-error.ts';
 import { Interner } from './intern.ts';
 import { LineCutter } from './lines.ts';
 import { emptyRow, type Row } from './row.ts';
+import type { Unneeded } from './scan-record.ts';
 import { readPieces, type Source } from './sources.ts';
 
 /** A line and where it stands, for messages. */
@@ -29,7 +30,7 @@ const MAX_SHOWN = 5;
 
 export interface ReadOptions {
   readonly format: Format;
-  readonly wantIds?: boolean;
+  readonly unneeded?: readonly Unneeded[];
   /** Share of bad lines above which the whole is refused; 1 % unless told. */
   readonly maxBad?: number;
   readonly onProgress?: (bytesSoFar: number, bytesTotal: number, lines: number) => void;
@@ -39,14 +40,27 @@ export interface ReadOptions {
  * All lines of the sources, in their order. `onRow` gets one Row that is reused; `place` likewise. Throws InputError (code 2)
  * at the end when more than `maxBad` of the lines could not be read.
  */
-export const readLogs = async (sources: readonly Source[], options: ReadOptions, onRow: (row: Row, place: Place) => void): Promise<ReadStats> => {
-  const stats: ReadStats = { files: sources.length, lines: 0, rows: 0, other: 0, bad: 0, badLines: [], unfinished: 0, bytes: 0 };
+export const readLogs = async (
+  sources: readonly Source[],
+  options: ReadOptions,
+  onRow: (row: Row, place: Place) => void,
+): Promise<ReadStats> => {
+  const stats: ReadStats = {
+    files: sources.length,
+    lines: 0,
+    rows: 0,
+    other: 0,
+    bad: 0,
+    badLines: [],
+    unfinished: 0,
+    bytes: 0,
+  };
   const names = new Interner();
   const row = emptyRow();
   const total = sources.reduce((sum, source) => sum + source.bytes, 0);
   for (const source of sources) {
     const place: Place = { file: source.path, line: 0 };
-    const parse = lineParser(options.format, names, options.wantIds ?? false);
+    const parse = lineParser(options.format, names, options.unneeded ?? []);
     const bad = (text: string) => {
       stats.bad++;
       if (stats.badLines.length < MAX_SHOWN) stats.badLines.push({ ...place, text });

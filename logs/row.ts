@@ -78,4 +78,5 @@ export const clearRow = (row: Row): void => {
 };
 
 /** Served from the cache without waiting for the origin. */
-export const isServedFromCache = (row: Row): boolean => row.cacheStatus === 'HIT' || row.cacheStatus === 'STALE' || row.cacheStatus === 'UPDATING';
+export const isServedFromCache = (row: Row): boolean =>
+  row.cacheStatus === 'HIT' || row.cacheStatus === 'STALE' || row.cacheStatus === 'UPDATING';

@@ -6,12 +6,18 @@ import { clearRow, type Row } from './row.ts';
  * Access records straight from bytes: about three times as fast as JSON.parse and without garbage (bench/logs.ts). It takes
  * compact JSON as our own writer makes it; whatever else comes (spaces, odd numbers, config lines) goes to `parseRecord`, so the
  * two agree by construction: this one is never more lenient. `bytes[end]` must be the line's newline: that ends every loop here.
- * `wantIds`: req.id is different on every line and costs a string each.
+ * `unneeded` texts are stepped over: an id or a key that is new on every line costs a string each.
  */
-export const scanRecord = (bytes: Buffer, start: number, end: number, row: Row, names: Interner, wantIds: boolean): Parsed => {
-  if (walk(bytes, start, end, row, names, wantIds)) return isWhole(row) ? 'row' : 'bad';
-  return parseRecord(bytes.toString('utf8', start, end), row);
+export const recordScanner = (names: Interner, unneeded: readonly Unneeded[] = []): RecordScanner => {
+  const fields = buildFields(new Set(unneeded));
+  return (bytes, start, end, row) => {
+    if (walk(bytes, start, end, row, names, fields)) return isWhole(row) ? 'row' : 'bad';
+    return parseRecord(bytes.toString('utf8', start, end), row);
+  };
 };
+
+export type RecordScanner = (bytes: Buffer, start: number, end: number, row: Row) => Parsed;
+export type Unneeded = 'req.id' | 'cache.key' | 'req.headers.referer' | 'package' | 'req.remoteAddress';
 
 const QUOTE = 0x22;
 const COLON = 0x3a;
@@ -60,14 +66,30 @@ const FNV_PRIME = 0x01000193;
 
 /** Open addressing over context and name; built once, never more than a quarter full. */
 const TABLE_SIZE = 256;
-const table: (Field | undefined)[] = new Array(TABLE_SIZE).fill(undefined);
+interface Fields {
+  readonly table: readonly (Field | undefined)[];
+  /** Stands before the first member of a line. */
+  readonly first: Field;
+}
 const slotOf = (context: number, hash: number) => (hash ^ (hash >>> 11) ^ (context * 0x9e37)) & (TABLE_SIZE - 1);
 
-const fieldAt = (context: number, hash: number, bytes: Buffer, start: number, end: number): Field | undefined => {
+const fieldAt = (
+  { table }: Fields,
+  context: number,
+  hash: number,
+  bytes: Buffer,
+  start: number,
+  end: number,
+): Field | undefined => {
   for (let slot = slotOf(context, hash); ; slot = (slot + 1) & (TABLE_SIZE - 1)) {
     const field = table[slot];
     if (!field) return undefined;
-    if (field.context === context && field.bytes.length === end - start + 2 && startsWith(bytes, start, field.bytes, end - start)) return field;
+    if (
+      field.context === context &&
+      field.bytes.length === end - start + 2 &&
+      startsWith(bytes, start, field.bytes, end - start)
+    )
+      return field;
   }
 };
 
@@ -77,25 +99,26 @@ const startsWith = (bytes: Buffer, start: number, wanted: Uint8Array, length: nu
 };
 
 /** true: the line was taken and `row` is filled. */
-const walk = (bytes: Buffer, start: number, end: number, row: Row, names: Interner, wantIds: boolean): boolean => {
+const walk = (bytes: Buffer, start: number, end: number, row: Row, names: Interner, fields: Fields): boolean => {
   if (bytes[start] !== OPEN) return false;
   clearRow(row);
   let at = start + 1;
   let context = TOP;
   let seenType = false;
-  let before: Field | undefined = FIRST;
+  let before: Field | undefined = fields.first;
   for (;;) {
     if (bytes[at] !== QUOTE) return false;
     const nameStart = ++at;
     let field: Field | undefined = before?.next;
-    if (field !== undefined && field.context === context && startsWith(bytes, at, field.bytes, field.bytes.length)) at += field.bytes.length;
+    if (field !== undefined && field.context === context && startsWith(bytes, at, field.bytes, field.bytes.length))
+      at += field.bytes.length;
     else {
       let hash = FNV_START;
       for (let byte = bytes[at]!; byte !== QUOTE; byte = bytes[++at]!) {
         if (byte === BACKSLASH || byte < 0x20) return false;
         hash = Math.imul(hash ^ byte, FNV_PRIME);
       }
-      field = fieldAt(context, hash, bytes, nameStart, at);
+      field = fieldAt(fields, context, hash, bytes, nameStart, at);
       if (bytes[++at] !== COLON) return false;
       at++;
       if (before) before.next = field;
@@ -123,8 +146,6 @@ const walk = (bytes: Buffer, start: number, end: number, row: Row, names: Intern
             if (!setType(row, bytes.toString('latin1', textStart, at))) return false;
             seenType = true;
             remember(field, bytes, textStart, at, row.type);
-          } else if (field.name === 'req.id') {
-            if (wantIds) row.id = escaped ? JSON.parse(`"${bytes.toString('utf8', textStart, at)}"`) : bytes.toString('utf8', textStart, at);
           } else if (field.text) {
             const text = names.get(bytes, textStart, at, escaped);
             field.text(row, text);
@@ -141,7 +162,13 @@ const walk = (bytes: Buffer, start: number, end: number, row: Row, names: Intern
     } else if (first === 0x74 && bytes[at + 1] === 0x72 && bytes[at + 2] === 0x75 && bytes[at + 3] === 0x65) {
       field?.flag?.(row, true);
       at += 4;
-    } else if (first === 0x66 && bytes[at + 1] === 0x61 && bytes[at + 2] === 0x6c && bytes[at + 3] === 0x73 && bytes[at + 4] === 0x65) {
+    } else if (
+      first === 0x66 &&
+      bytes[at + 1] === 0x61 &&
+      bytes[at + 2] === 0x6c &&
+      bytes[at + 3] === 0x73 &&
+      bytes[at + 4] === 0x65
+    ) {
       field?.flag?.(row, false);
       at += 5;
     } else {
@@ -151,7 +178,8 @@ const walk = (bytes: Buffer, start: number, end: number, row: Row, names: Intern
       const numberStart = at;
       if (first === 0x2d) at++;
       const digitsStart = at;
-      for (let byte = bytes[at]!; byte >= 0x30 && byte <= 0x39; byte = bytes[++at]!, digits++) value = value * 10 + byte - 0x30;
+      for (let byte = bytes[at]!; byte >= 0x30 && byte <= 0x39; byte = bytes[++at]!, digits++)
+        value = value * 10 + byte - 0x30;
       if (digits === 0 || (digits > 1 && bytes[digitsStart] === 0x30)) return false;
       if (bytes[at] === 0x2e) {
         const point = at++;
@@ -194,6 +222,7 @@ const areEscapesValid = (bytes: Buffer, start: number, end: number): boolean =>
   /^(?:[^\\]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*$/s.test(bytes.toString('latin1', start, end));
 
 const texts: Partial<Record<FieldName, (row: Row, text: string) => void>> = {
+  'req.id': (row, text) => { row.id = text; },
   'req.method': (row, text) => { row.method = text; },
   'req.url': (row, text) => { row.url = text; },
   'req.host': (row, text) => { row.host = text; },
@@ -239,14 +268,14 @@ const flags: Partial<Record<FieldName, (row: Row, value: boolean) => void>> = {
   'res.aborted': (row, value) => { row.aborted = value; },
 }; // biome-ignore format: one row a field
 
-const fieldOf = (name: FieldName): Field => {
+const fieldOf = (name: FieldName, unneeded: ReadonlySet<string>): Field => {
   const dot = name.lastIndexOf('.');
   return {
     name,
     context: dot < 0 ? TOP : CONTEXTS[name.slice(0, dot)]!,
     bytes: Buffer.from(`${name.slice(dot + 1)}":`),
     opens: CONTEXTS[name] ?? -1,
-    text: texts[name],
+    text: unneeded.has(name) ? undefined : texts[name],
     number: numbers[name],
     flag: flags[name],
     next: undefined,
@@ -256,13 +285,15 @@ const fieldOf = (name: FieldName): Field => {
   };
 };
 
-for (const name of FIELDS) {
-  const field = fieldOf(name);
-  let hash = FNV_START;
-  for (const byte of field.bytes.subarray(0, -2)) hash = Math.imul(hash ^ byte, FNV_PRIME);
-  let slot = slotOf(field.context, hash);
-  while (table[slot]) slot = (slot + 1) & (TABLE_SIZE - 1);
-  table[slot] = field;
-}
-/** Stands before the first member of a line. */
-const FIRST: Field = fieldOf('level');
+const buildFields = (unneeded: ReadonlySet<string>): Fields => {
+  const table: (Field | undefined)[] = new Array(TABLE_SIZE).fill(undefined);
+  for (const name of FIELDS) {
+    const field = fieldOf(name, unneeded);
+    let hash = FNV_START;
+    for (const byte of field.bytes.subarray(0, -2)) hash = Math.imul(hash ^ byte, FNV_PRIME);
+    let slot = slotOf(field.context, hash);
+    while (table[slot]) slot = (slot + 1) & (TABLE_SIZE - 1);
+    table[slot] = field;
+  }
+  return { table, first: fieldOf('level', unneeded) };
+};

@@ -32,7 +32,8 @@ export const findSources = async (names: readonly string[], format: Format): Pro
 const expand = (name: string): readonly string[] => {
   if (name === '-') return [name];
   if (existsSync(name)) {
-    if (statSync(name).isDirectory()) throw new InputError(`${name}: is a directory; name its files, for example '${name}/*.ndjson*'`);
+    if (statSync(name).isDirectory())
+      throw new InputError(`${name}: is a directory; name its files, for example '${name}/*.ndjson*'`);
     return [name];
   }
   const matches = /[*?]/.test(name) ? expandPattern(name) : [];
@@ -49,9 +50,17 @@ const expandPattern = (pattern: string): string[] => {
     const last = i === segments.length - 1;
     bases = bases.flatMap((base) => {
       if (!/[*?]/.test(segment)) return existsSync(join(base, segment)) ? [join(base, segment)] : [];
-      const regex = new RegExp(`^${segment.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.')}$`);
+      const regex = new RegExp(
+        `^${segment
+          .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+          .replaceAll('*', '.*')
+          .replaceAll('?', '.')}$`,
+      );
       return readdirSync(base || '.', { withFileTypes: true })
-        .filter((entry) => regex.test(entry.name) && !entry.name.startsWith('.') && (last ? entry.isFile() : entry.isDirectory()))
+        .filter(
+          (entry) =>
+            regex.test(entry.name) && !entry.name.startsWith('.') && (last ? entry.isFile() : entry.isDirectory()),
+        )
         .map((entry) => join(base, entry.name));
     });
   }
@@ -66,7 +75,7 @@ const firstTime = async ({ path }: Source, format: Format): Promise<number> => {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
     const raw = buffer.subarray(0, bytesRead);
     const head = isGzip(raw) ? gunzipSync(raw, { finishFlush: constants.Z_SYNC_FLUSH }) : raw;
-    const parse = lineParser(format, new Interner(1024), false);
+    const parse = lineParser(format, new Interner(1024), []);
     const row = emptyRow();
     for (let at = 0, end = head.indexOf(10); end >= 0; at = end + 1, end = head.indexOf(10, at)) {
       if (parse(head, at, end, row) === 'row') return row.startMs;
@@ -80,7 +89,10 @@ const firstTime = async ({ path }: Source, format: Format): Promise<number> => {
 const isGzip = (head: Buffer) => head[0] === 0x1f && head[1] === 0x8b;
 
 /** Pieces of a source in order, gunzipped where it is gzip. A piece is valid until the next: plain files are read into one buffer. */
-export const readPieces = async (source: Source, onPiece: (piece: Buffer, bytesSoFar: number) => void): Promise<void> => {
+export const readPieces = async (
+  source: Source,
+  onPiece: (piece: Buffer, bytesSoFar: number) => void,
+): Promise<void> => {
   if (source.path === '-') return readStdin(onPiece);
   const file = await open(source.path);
   try {
@@ -104,9 +116,13 @@ const readPlain = async (file: FileHandle, onPiece: (piece: Buffer, bytesSoFar: 
 
 const readGzip = async (file: FileHandle, onPiece: (piece: Buffer, bytesSoFar: number) => void): Promise<void> => {
   const stream = file.createReadStream({ start: 0, autoClose: false, highWaterMark: PIECE_BYTES });
-  await pipeline(stream, createGunzip({ chunkSize: PIECE_BYTES, finishFlush: constants.Z_SYNC_FLUSH }), async (pieces: AsyncIterable<Buffer>) => {
-    for await (const piece of pieces) onPiece(piece, stream.bytesRead);
-  });
+  await pipeline(
+    stream,
+    createGunzip({ chunkSize: PIECE_BYTES, finishFlush: constants.Z_SYNC_FLUSH }),
+    async (pieces: AsyncIterable<Buffer>) => {
+      for await (const piece of pieces) onPiece(piece, stream.bytesRead);
+    },
+  );
 };
 
 const readStdin = async (onPiece: (piece: Buffer, bytesSoFar: number) => void): Promise<void> => {

@@ -71,10 +71,24 @@ export interface SummaryResult {
   readonly aborted: number;
   /** Hits at the mean origin time of their group: what the origin was spared. */
   readonly saved: { readonly fetches: number; readonly ms: number; readonly bytes: number };
-  readonly origin: { readonly fetches: number; readonly refreshes: number; readonly changed: number; readonly unchanged: number; readonly errors: number; readonly bytes: number; readonly us: Percentiles };
+  readonly origin: {
+    readonly fetches: number;
+    readonly refreshes: number;
+    readonly changed: number;
+    readonly unchanged: number;
+    readonly errors: number;
+    readonly bytes: number;
+    readonly us: Percentiles;
+  };
   readonly stale: { readonly served: number; readonly refreshes: number };
   readonly collapsed: { readonly count: number; readonly waitMs: number };
-  readonly dispositions: readonly { readonly status: string; readonly count: number; readonly share: number; readonly bytes: number; readonly us: Percentiles }[];
+  readonly dispositions: readonly {
+    readonly status: string;
+    readonly count: number;
+    readonly share: number;
+    readonly bytes: number;
+    readonly us: Percentiles;
+  }[];
   readonly tiers: readonly { readonly tier: string; readonly count: number; readonly us: Percentiles }[];
   readonly why: Readonly<Record<string, number>>;
   readonly statusCodes: Readonly<Record<string, number>>;
@@ -162,9 +176,11 @@ export class Summary {
   }
 
   #tier(row: Row): void {
-    let tier = this.#tiers.get(row.tier);
-    if (!tier && this.#tiers.size < MAX_WORDS) this.#tiers.set(row.tier, (tier = new Histogram()));
+    const tier = this.#tiers.get(row.tier);
     if (tier && row.us >= 0) tier.add(row.us);
+    if (tier || this.#tiers.size >= MAX_WORDS) return;
+    this.#tiers.set(row.tier, new Histogram());
+    this.#tier(row);
   }
 
   #group(name: string): Part {
@@ -194,16 +210,40 @@ export class Summary {
       aborted: this.#aborted,
       saved: {
         fetches: all.fromCache,
-        ms: Math.round([...this.#groups.values()].reduce((sum, part) => sum + (part.fromCache * (part.fetches ? part.originUs.mean : all.originUs.mean)) / 1000, 0)),
+        ms: Math.round(
+          [...this.#groups.values()].reduce(
+            (sum, part) => sum + (part.fromCache * (part.fetches ? part.originUs.mean : all.originUs.mean)) / 1000,
+            0,
+          ),
+        ),
         bytes: all.cacheBytes,
       },
-      origin: { fetches: all.fetches, refreshes: this.#refreshes, changed: this.#changed, unchanged: this.#unchanged, errors: this.#originErrors, bytes: this.#originBytes, us: percentilesOf(all.originUs) },
-      stale: { served: all.byStatus[indexOfStatus('STALE')]! + all.byStatus[indexOfStatus('UPDATING')]!, refreshes: this.#refreshes },
+      origin: {
+        fetches: all.fetches,
+        refreshes: this.#refreshes,
+        changed: this.#changed,
+        unchanged: this.#unchanged,
+        errors: this.#originErrors,
+        bytes: this.#originBytes,
+        us: percentilesOf(all.originUs),
+      },
+      stale: {
+        served: all.byStatus[indexOfStatus('STALE')]! + all.byStatus[indexOfStatus('UPDATING')]!,
+        refreshes: this.#refreshes,
+      },
       collapsed: { count: this.#collapsed, waitMs: Math.round(this.#waitUs / 1000) },
       dispositions: this.#perStatus
-        .map((part, i) => ({ status: STATUS_WORDS[i]!, count: part.count, share: ratio(part.count, all.requests), bytes: part.bytes, us: percentilesOf(part.us) }))
+        .map((part, i) => ({
+          status: STATUS_WORDS[i]!,
+          count: part.count,
+          share: ratio(part.count, all.requests),
+          bytes: part.bytes,
+          us: percentilesOf(part.us),
+        }))
         .filter((part) => part.count > 0),
-      tiers: [...this.#tiers].map(([tier, us]) => ({ tier, count: us.count, us: percentilesOf(us) })).sort((a, b) => b.count - a.count),
+      tiers: [...this.#tiers]
+        .map(([tier, us]) => ({ tier, count: us.count, us: percentilesOf(us) }))
+        .sort((a, b) => b.count - a.count),
       why: sorted(this.#why),
       statusCodes: sorted(this.#codes),
       agents: sorted(this.#agents),
@@ -236,7 +276,9 @@ const bump = <K>(counts: Map<K, number>, key: K): void => {
 export const ratio = (part: number, whole: number): number => (whole > 0 ? part / whole : 0);
 
 const sorted = <K extends string | number>(counts: ReadonlyMap<K, number>): Record<K, number> =>
-  Object.fromEntries([...counts].sort((a, b) => b[1] - a[1]).map(([key, n]) => [typeof key === 'number' ? `${key}` : key, n])) as Record<K, number>;
+  Object.fromEntries(
+    [...counts].sort((a, b) => b[1] - a[1]).map(([key, n]) => [typeof key === 'number' ? `${key}` : key, n]),
+  ) as Record<K, number>;
 
 const groupRow = (name: string, part: Part, total: number): GroupRow => ({
   name,

@@ -15,7 +15,25 @@ export interface Stretch {
   slowestUs: number;
 }
 
-const WIDTHS_MS = [1e3, 2e3, 5e3, 10e3, 30e3, 60e3, 120e3, 300e3, 600e3, 1800e3, 3600e3, 7200e3, 21_600e3, 86_400e3, 7 * 86_400e3, 30 * 86_400e3, 365 * 86_400e3];
+const WIDTHS_MS = [
+  1e3,
+  2e3,
+  5e3,
+  10e3,
+  30e3,
+  60e3,
+  120e3,
+  300e3,
+  600e3,
+  1800e3,
+  3600e3,
+  7200e3,
+  21_600e3,
+  86_400e3,
+  7 * 86_400e3,
+  30 * 86_400e3,
+  365 * 86_400e3,
+];
 const MAX_STRETCHES = 240;
 export const STATUS_COUNT = CACHE_STATUSES.length + 1;
 const statusIndex = new Map<string, number>(CACHE_STATUSES.map((status, i) => [status, i]));
@@ -41,7 +59,8 @@ export class Timeline {
     stretch.byStatus[status] = stretch.byStatus[status]! + 1;
     stretch.requests++;
     stretch.bytes += row.bytes;
-    if (status < CACHE_STATUSES.length && (status === 0 || status === 3 || status === 4)) stretch.cacheBytes += row.bytes;
+    if (status < CACHE_STATUSES.length && (status === 0 || status === 3 || status === 4))
+      stretch.cacheBytes += row.bytes;
     if (row.status >= 500) stretch.errors++;
     if (row.us > 0) stretch.us += row.us;
     if (row.us > stretch.slowestUs) stretch.slowestUs = row.us;
@@ -60,7 +79,18 @@ export class Timeline {
       this.#widen();
       return this.#at(ms);
     }
-    const made: Stretch = { startMs: index * this.widthMs, byStatus: new Array<number>(STATUS_COUNT).fill(0), requests: 0, bytes: 0, cacheBytes: 0, fetches: 0, originUs: 0, errors: 0, us: 0, slowestUs: 0 };
+    const made: Stretch = {
+      startMs: index * this.widthMs,
+      byStatus: new Array<number>(STATUS_COUNT).fill(0),
+      requests: 0,
+      bytes: 0,
+      cacheBytes: 0,
+      fetches: 0,
+      originUs: 0,
+      errors: 0,
+      us: 0,
+      slowestUs: 0,
+    };
     this.#stretches.set(index, made);
     return made;
   }

@@ -45,7 +45,8 @@ export class Tops {
     if (row.type === 'config') return;
     const us = row.us > 0 ? row.us : 0;
     const isHit = isServedFromCache(row);
-    if (row.originUs >= 0 && row.url !== '') this.#keys.get('origin')?.add(row.url, row.originUs, Math.max(0, row.originBytes), false);
+    if (row.originUs >= 0 && row.url !== '')
+      this.#keys.get('origin')?.add(row.url, row.originUs, Math.max(0, row.originBytes), false);
     if (row.type !== 'access') return;
     if (!isHit) this.#keys.get('misses')?.add(row.url, us, row.bytes, false);
     this.#keys.get('bytes')?.add(row.url, us, row.bytes, isHit);
@@ -65,7 +66,11 @@ export class Tops {
   }
 
   top(ranking: Exclude<Ranking, 'slow'>, n: number, sort: SortBy = RANKINGS[ranking].sort): readonly Tally[] {
-    const by = { count: (tally: Tally) => tally.count, us: (tally: Tally) => tally.us, bytes: (tally: Tally) => tally.bytes }[sort];
+    const by = {
+      count: (tally: Tally) => tally.count,
+      us: (tally: Tally) => tally.us,
+      bytes: (tally: Tally) => tally.bytes,
+    }[sort];
     return this.#keys.get(ranking)?.top(n, by) ?? [];
   }
 
@@ -79,4 +84,5 @@ export class Tops {
   }
 }
 
-export const labelOf = (ranking: Ranking, name: string): string => (ranking === 'agents' && name !== '-' ? `${name} [${agentClass(name)}]` : name);
+export const labelOf = (ranking: Ranking, name: string): string =>
+  ranking === 'agents' && name !== '-' ? `${name} [${agentClass(name)}]` : name;

@@ -9,7 +9,9 @@ export type TsvColumns = ReadonlyMap<Column, number>;
 /** The header of a tab-separated log; undefined when the line is none. */
 export const readTsvHeader = (line: string): TsvColumns | undefined => {
   const names = line.split('\t');
-  const columns = new Map(COLUMNS.map((name) => [name, names.indexOf(name)] as const).filter(([, index]) => index >= 0));
+  const columns = new Map(
+    COLUMNS.map((name) => [name, names.indexOf(name)] as const).filter(([, index]) => index >= 0),
+  );
   return columns.has('time') && columns.has('url') && columns.has('response') ? columns : undefined;
 };
 
