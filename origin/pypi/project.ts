@@ -50,7 +50,8 @@ export const parseProject = (document: Readonly<Record<string, unknown>>): Proje
       .filter((item): item is string => typeof item === 'string' && USED_CLASSIFIER.test(item))
       .slice(0, MAX_CLASSIFIERS)
       .map((item) => item.slice(0, TEXT_LENGTH)),
-    requiresPython: text(info.requires_python),
+    // some documents end in a comma
+    requiresPython: text(info.requires_python).replace(/[\s,]+$/, ''),
     yanked: info.yanked === true,
     fileTypes: Array.isArray(urls)
       ? distinct(urls.map((file) => (isRecord(file) ? text(file.packagetype) : '')))
