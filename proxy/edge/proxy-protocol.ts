@@ -34,7 +34,9 @@ const beginsAlike = (bytes: Buffer, start: Buffer): boolean => {
 const version1 = (bytes: Buffer): ProxyHeader | 'more' | 'bad' => {
   const end = bytes.subarray(0, V1_MAX).indexOf('\r\n');
   if (end < 0) return bytes.length < V1_MAX ? 'more' : 'bad';
-  const [, family, source, destination, sourcePort, destinationPort, ...more] = bytes.toString('latin1', 0, end).split(' ');
+  const [, family, source, destination, sourcePort, destinationPort, ...more] = bytes
+    .toString('latin1', 0, end)
+    .split(' ');
   if (family === 'UNKNOWN') return { kind: 'header', address: undefined, length: end + 2 };
   const isAddress = family === 'TCP4' ? isIPv4 : family === 'TCP6' ? isIPv6 : () => false;
   if (
