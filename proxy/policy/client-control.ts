@@ -36,10 +36,6 @@ export const clientControl = (
 export const replacesControl = (facts: Pick<ResponseFacts, 'status' | 'degraded'>, rule: ClientControlRule): boolean =>
   ceilingOf(facts, rule) !== undefined;
 
-/** For a message of the proxy's own (502, 504, the image of an error). */
-export const errorControl = (rule: ClientControlRule): string =>
-  rule.errorTtlSeconds === undefined ? 'no-store' : `public, max-age=${Math.floor(rule.errorTtlSeconds)}`;
-
 const ceilingOf = (facts: Pick<ResponseFacts, 'status' | 'degraded'>, rule: ClientControlRule): number | undefined => {
   if (facts.status < 400 && facts.degraded === undefined) return rule.clientTtlSeconds;
   if (rule.errorTtlSeconds !== undefined) return rule.errorTtlSeconds;

@@ -1,6 +1,6 @@
 import type { Rule } from '../rules.ts';
 import type { RequestFacts, ResponseFacts } from './facts.ts';
-import { graceSecondsOf, type LifetimeRule, ruleTtl, staleIfErrorSecondsOf } from './lifetime.ts';
+import { graceSecondsOf, type LifetimeRule, ruleTtl, staleIfErrorSecondsOf, ttlSecondsOf } from './lifetime.ts';
 import { type RawHeaders, without } from './lines.ts';
 import type { RefuseReason } from './reasons.ts';
 import { isFinal, isHeuristicallyCacheable, isUnderstood } from './status.ts';
@@ -71,9 +71,7 @@ const isUsable = (response: ResponseFacts, rule: LifetimeRule): boolean => {
   ) {
     return true;
   }
-  const { noCache, sMaxage, maxAge } = response.cacheControl;
-  if (noCache === true) return false;
-  if ((sMaxage ?? maxAge) !== 0) return true;
+  if (response.cacheControl.noCache === true) return false;
   const born = { facts: response, storedAtMs: 0, initialAgeSeconds: 0 };
-  return graceSecondsOf(born, rule) > 0 || staleIfErrorSecondsOf(born, rule) > 0;
+  return ttlSecondsOf(born, rule) > 0 || graceSecondsOf(born, rule) > 0 || staleIfErrorSecondsOf(born, rule) > 0;
 };
