@@ -6,6 +6,7 @@ import type { MetricsDelta } from '../metrics-delta.ts';
 import type { FromChild, Place, ToChild } from './messages.ts';
 
 interface ChildEvents {
+  ready: [];
   delta: [delta: MetricsDelta];
   bus: [message: BusMessage];
   /** It wants to go (SIGTERM to it alone): replace it, then drain it. */
@@ -31,6 +32,10 @@ export class Child extends EventEmitter<ChildEvents> {
   /** Last sign of life, by the monotonic clock, milliseconds. */
   heardMs = performance.now();
   state: 'starting' | 'ready' | 'draining' | 'gone' = 'starting';
+  /** It said itself why it could not start. */
+  hasGivenReason = false;
+  /** The primary told it to go: its end is no death. */
+  isSentAway = false;
   readonly #process: ChildProcess;
   readonly #options: ChildOptions;
   /** Bounded by MAX_ASKED. */
@@ -94,6 +99,7 @@ export class Child extends EventEmitter<ChildEvents> {
   async drain(deadlineMs: number): Promise<void> {
     if (this.state === 'gone') return;
     this.state = 'draining';
+    this.isSentAway = true;
     this.send({ type: 'drain', deadlineMs });
     const timer = setTimeout(() => this.kill(), deadlineMs + KILL_AFTER_MS);
     await once(this, 'exit');
@@ -101,7 +107,7 @@ export class Child extends EventEmitter<ChildEvents> {
   }
 
   kill(): void {
-    this.#process.kill('SIGKILL');
+    if (this.state !== 'gone') this.#process.kill('SIGKILL');
   }
 
   #hear(message: FromChild): void {
@@ -112,9 +118,11 @@ export class Child extends EventEmitter<ChildEvents> {
         break;
       case 'ready':
         if (this.state === 'starting') this.state = 'ready';
+        this.emit('ready');
         this.#settleStart?.(undefined);
         break;
       case 'failed':
+        this.hasGivenReason = true;
         this.#settleStart?.(message.reason);
         break;
       case 'reloaded':

@@ -1,0 +1,171 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Logger } from 'pino';
+import { maskSecrets } from '../../config/mask.ts';
+import type { Config } from '../../config/schema.ts';
+import type { MetricsTotals } from '../metrics-totals.ts';
+import { type HeldSocket, holdSocket } from '../supervisor/sockets.ts';
+import { exposition } from './exposition.ts';
+import { refusalOf } from './guard.ts';
+import { healthOf, type Readiness } from './health.ts';
+import { parsePurge } from './purge-request.ts';
+import { statsOf } from './stats.ts';
+
+export interface AdminDeps {
+  readonly log: Logger;
+  readonly totals: MetricsTotals;
+  /** The effective configuration as of now. */
+  readonly config: () => Config;
+  /** Has a worker do it; rejects when none can. */
+  readonly ask: (what: string, args: unknown, timeoutMs: number) => Promise<unknown>;
+  readonly ready: () => Readiness;
+}
+
+export interface Admin {
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+/** What a handler answers; text is sent as it is, anything else as JSON. */
+interface Answer {
+  readonly status: number;
+  readonly body: unknown;
+  readonly type?: string;
+}
+
+type Handler = (url: URL, request: IncomingMessage, deps: AdminDeps) => Promise<Answer> | Answer;
+
+const ASK_TIMEOUT_MS = 5000;
+/** A tag purge of 100,000 entries may take two seconds; a busy disk more. */
+const PURGE_TIMEOUT_MS = 60_000;
+const MAX_BODY = 16 * 1024;
+
+/** Opens the admin listener: plain HTTP/1.1 of its own, never on a public one. Throws ListenError. */
+export const openAdmin = async (config: Config, deps: AdminDeps): Promise<Admin> => {
+  const { admin, adminToken } = config.proxy;
+  const socket: HeldSocket = await holdSocket(admin);
+  const server = createServer(
+    { requestTimeout: 10_000, headersTimeout: 5000, maxHeaderSize: 16_384 },
+    (request, response) => {
+      respond(request, response, admin, adminToken, deps).catch((error: unknown) => {
+        deps.log.error({ err: error }, 'admin');
+        send(response, { status: 500, body: { error: 'internal error; see the log' } });
+      });
+    },
+  );
+  server.maxConnections = 64;
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen({ fd: socket.fd }, resolve));
+  return {
+    address: socket.shown,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+        socket.close();
+      }),
+  };
+};
+
+const respond = async (
+  request: IncomingMessage,
+  response: ServerResponse,
+  listen: string,
+  token: string | undefined,
+  deps: AdminDeps,
+) => {
+  const target = request.url ?? '';
+  const url = URL.canParse(target, 'http://admin') ? new URL(target, 'http://admin') : undefined;
+  const refusal = url ? refusalOf(request, listen, token) : { status: 400, error: 'not a path' };
+  if (refusal || !url) return send(response, { status: refusal?.status ?? 400, body: { error: refusal?.error } });
+  const methods = ROUTES[url.pathname];
+  if (!methods) return send(response, { status: 404, body: { error: 'unknown path', known: Object.keys(ROUTES) } });
+  const handler = methods[request.method === 'HEAD' ? 'GET' : (request.method ?? '')];
+  if (!handler) {
+    response.setHeader('Allow', Object.keys(methods).join(', '));
+    return send(response, { status: 405, body: { error: `expected ${Object.keys(methods).join(' or ')}` } });
+  }
+  send(response, await handler(url, request, deps));
+};
+
+const send = (response: ServerResponse, { status, body, type }: Answer): void => {
+  const text = typeof body === 'string' ? body : `${JSON.stringify(body)}\n`;
+  if (response.headersSent) return void response.destroy();
+  response.writeHead(status, {
+    'Content-Type': type ?? 'application/json',
+    'Content-Length': Buffer.byteLength(text),
+    'Cache-Control': 'no-store',
+    'X-Content-Type-Options': 'nosniff',
+    ...(status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
+  });
+  response.end(text);
+};
+
+const health: Handler = (_url, _request, { ready }) => {
+  const body = healthOf(ready());
+  return { status: body.ready ? 200 : 503, body };
+};
+
+const live: Handler = () => ({ status: 200, body: { live: true } });
+
+const metrics: Handler = (_url, _request, { totals }) => ({
+  status: 200,
+  body: exposition(totals),
+  type: 'text/plain; version=0.0.4; charset=utf-8',
+});
+
+const stats: Handler = async (_url, _request, { totals, ask }) => {
+  const store = await ask('stats', undefined, ASK_TIMEOUT_MS).catch(() => ({}));
+  return { status: 200, body: statsOf(totals, store as Record<string, number>) };
+};
+
+const explain: Handler = async (url, _request, { ask }) => {
+  const target = url.searchParams.get('url');
+  if (!target) return { status: 400, body: { error: 'expected ?url=PATH or URL' } };
+  const headers = url.searchParams.getAll('header').map((line) => line.split(/:\s*/, 2));
+  if (headers.some(([name, value]) => !name || value === undefined))
+    return { status: 400, body: { error: 'expected header=Name: value' } };
+  try {
+    return { status: 200, body: await ask('explain', { url: target, headers }, ASK_TIMEOUT_MS) };
+  } catch (error) {
+    return { status: 400, body: { error: (error as Error).message } };
+  }
+};
+
+const purge: Handler = async (url, request, { ask, log }) => {
+  const text = await readBody(request);
+  if (text === undefined) return { status: 413, body: { error: `expected at most ${MAX_BODY} bytes` } };
+  const wanted = parsePurge(url.searchParams, text);
+  if ('error' in wanted) return { status: 400, body: wanted };
+  const by = request.socket.remoteAddress ?? 'unix';
+  try {
+    const receipt = await ask('purge', wanted, PURGE_TIMEOUT_MS);
+    log.info({ audit: 'purge', by, ...wanted, receipt }, 'purge');
+    return { status: 200, body: receipt };
+  } catch (error) {
+    log.error({ audit: 'purge', by, ...wanted, err: error }, 'purge failed');
+    return { status: 502, body: { error: (error as Error).message } };
+  }
+};
+
+const config: Handler = (_url, _request, deps) => ({ status: 200, body: maskSecrets(deps.config()) });
+
+const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = Object.assign(Object.create(null), {
+  '/health': { GET: health },
+  '/health/live': { GET: live },
+  '/metrics': { GET: metrics },
+  '/stats': { GET: stats },
+  '/explain': { GET: explain },
+  '/purge': { POST: purge },
+  '/config': { GET: config },
+});
+
+/** undefined: larger than MAX_BODY. */
+const readBody = async (request: IncomingMessage): Promise<string | undefined> => {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request) {
+    length += (chunk as Buffer).length;
+    if (length > MAX_BODY) return undefined;
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+};

@@ -1,0 +1,49 @@
+import { spawn } from 'node:child_process';
+import type { Config } from '../../config/schema.ts';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** First descriptor handed over by systemd (sd_listen_fds(3)). */
+const FIRST_ACTIVATED = 3;
+
+/** How many sockets systemd handed to this very process; 0 when none, or when they were meant for another. */
+export const activatedSockets = (env: Env, pid: number): number => {
+  if (env.LISTEN_PID !== undefined && env.LISTEN_PID !== String(pid)) return 0;
+  const count = Number(env.LISTEN_FDS ?? 0);
+  return Number.isInteger(count) && count > 0 ? count : 0;
+};
+
+/**
+ * Sockets of systemd in place of the configured public listeners, in order; one named `admin` (FileDescriptorName=)
+ * is the admin listener's. A configuration that names `fd:N` itself is left alone.
+ */
+export const withActivatedSockets = (config: Config, env: Env, pid: number): Config => {
+  const count = activatedSockets(env, pid);
+  const { listen } = config.proxy;
+  if (count === 0 || listen.some(({ address }) => address.startsWith('fd:'))) return config;
+  const names = (env.LISTEN_FDNAMES ?? '').split(':');
+  const all = Array.from({ length: count }, (_, i) => ({
+    address: `fd:${FIRST_ACTIVATED + i}`,
+    isAdmin: names[i] === 'admin',
+  }));
+  const admin = all.find(({ isAdmin }) => isAdmin)?.address ?? config.proxy.admin;
+  const open = all.filter(({ isAdmin }) => !isAdmin);
+  const listeners = open.map(({ address }, i) => ({ ...(listen[i] ?? { tls: false, redirect: false }), address }));
+  return { ...config, proxy: { ...config.proxy, admin, listen: open.length > 0 ? listeners : listen } };
+};
+
+/**
+ * Tells systemd a state such as `READY=1` (sd_notify(3)) where it asked for it. Node cannot send unix datagrams, so the
+ * program systemd-notify does (the unit needs NotifyAccess=all). Best effort: resolves also when it is missing.
+ */
+export const notifySystemd = (env: Env, ...states: readonly string[]): Promise<void> => {
+  if (!env.NOTIFY_SOCKET) return Promise.resolve();
+  return new Promise((resolve) => {
+    const notify = spawn('systemd-notify', [`--pid=${process.pid}`, ...states], { stdio: 'ignore' });
+    notify.once('error', () => resolve());
+    notify.once('exit', () => resolve());
+  });
+};
+
+/** `RELOADING=1` must carry the monotonic time for Type=notify-reload. */
+export const reloadingState = (): string[] => ['RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`];
