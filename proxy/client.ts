@@ -29,6 +29,7 @@ export interface Client {
   begin(status: number, headers: readonly string[], length: number | undefined): void;
   /** false: call back through `onDrain` before more. */
   write(chunk: Buffer): boolean;
+  /** Called once: when more can be taken, or the client has left (then `gone` is set). */
   onDrain(callback: () => void): void;
   end(): void;
   /** Breaks the answer off so that the client cannot take it for complete. */

@@ -131,7 +131,8 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
       return this.stalled();
     }
     this.state = 'none';
-    if (!this.#running) this.#runHeld();
+    // Not at once: whoever has just answered still reads id and start of this request.
+    if (!this.#running && (this.#held !== undefined || this.#ended)) queueMicrotask(() => this.#runHeld());
   }
 
   protected override stalled(): void {
@@ -145,10 +146,11 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
     this.#held = undefined;
     this.#road.wheel.disarm(this);
     this.#receiver?.gone();
-    const callback = this.onGoneCallback;
+    const { onGoneCallback, onDrainCallback } = this;
     this.onGoneCallback = undefined;
     this.onDrainCallback = undefined;
-    callback?.();
+    onGoneCallback?.();
+    onDrainCallback?.();
   }
 
   /** Reads requests off `bytes` and has them answered, for as long as answers are made at once. */
@@ -214,6 +216,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
   }
 
   #runHeld(): void {
+    if (this.state !== 'none' || this.gone) return;
     const held = this.#held;
     if (held !== undefined) {
       this.#held = undefined;

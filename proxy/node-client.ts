@@ -21,6 +21,7 @@ export class NodeClient implements Client, Answering {
   #left: number | undefined;
   #ended = false;
   #onGone: (() => void) | undefined;
+  #onDrain: (() => void) | undefined;
 
   constructor(request: IncomingMessage, response: ServerResponse, stream: GuardedStream, exchange: Exchange) {
     this.id = exchange.id;
@@ -83,7 +84,14 @@ export class NodeClient implements Client, Answering {
   }
 
   onDrain(callback: () => void): void {
-    this.#response.once('drain', callback);
+    if (this.#onDrain === undefined) this.#response.once('drain', () => this.#drained());
+    this.#onDrain = callback;
+  }
+
+  #drained(): void {
+    const callback = this.#onDrain;
+    this.#onDrain = undefined;
+    callback?.();
   }
 
   end(): void {
@@ -115,5 +123,6 @@ export class NodeClient implements Client, Answering {
     const callback = this.#onGone;
     this.#onGone = undefined;
     if (!this.#ended) callback?.();
+    this.#drained();
   }
 }
