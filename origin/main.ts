@@ -86,7 +86,15 @@ export const startOrigin = async (config: Config, { log, clock = Date.now }: Ori
         }),
     },
   });
-  const address = await listenOn(server, origin.listen);
+  const closeParts = async () => {
+    pypi.close();
+    downloads?.close();
+    await Promise.all([imaging.close(), store.close()]);
+  };
+  const address = await listenOn(server, origin.listen).catch(async (error: unknown) => {
+    await closeParts();
+    throw error;
+  });
   log.info(
     {
       address,
@@ -104,9 +112,8 @@ export const startOrigin = async (config: Config, { log, clock = Date.now }: Ori
         server.close(() => done());
         server.closeIdleConnections();
       });
-      pypi.close();
-      downloads?.close();
-      await Promise.all([imaging.close(), store.close(), probing]);
+      await closeParts();
+      await probing;
     },
   };
 };

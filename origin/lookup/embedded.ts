@@ -52,14 +52,17 @@ export const openEmbeddedStore = (dir: string, clock: () => number, onTrouble: O
   const timer = setInterval(() => sweep().catch(lost), SWEEP_EVERY_MS);
   timer.unref();
 
+  // a fetch may outlive the server that asked for it; native code must not be entered after close
+  let closed = false;
   return {
     get: async (key) => {
+      if (closed) return undefined;
       const stored = records.getBinary(Buffer.from(key));
       if (!stored || stored.length < STAMP || stored.readDoubleBE(0) <= clock()) return undefined;
       return stored.subarray(STAMP);
     },
     set: async (key, value, ttlMs) => {
-      if (value.length > MAX_VALUE) return;
+      if (closed || value.length > MAX_VALUE) return;
       const stamp = Buffer.alloc(STAMP);
       stamp.writeDoubleBE(clock() + ttlMs);
       const name = Buffer.from(key);
@@ -73,6 +76,7 @@ export const openEmbeddedStore = (dir: string, clock: () => number, onTrouble: O
       await Promise.all(writes).catch(lost);
     },
     close: async () => {
+      closed = true;
       clearInterval(timer);
       await environment.close();
     },
