@@ -1,5 +1,6 @@
 import { parseDocument } from 'yaml';
 import { configJsonSchema, type JsonSchema } from './json-schema.ts';
+import { alternatives } from './schema-at.ts';
 
 /** A value of the environment and the key it stands for. */
 export interface EnvValue {
@@ -52,8 +53,6 @@ const pathOf = (name: string): (string | number)[] | undefined => {
   return path;
 };
 
-const alternatives = (schema: JsonSchema): JsonSchema[] =>
-  schema.anyOf ? schema.anyOf.flatMap(alternatives) : [schema];
 const folded = (word: string) => word.replaceAll('_', '').toLowerCase();
 
 const descend = (schemas: JsonSchema[], word: string): { key: string | number; into: JsonSchema[] } | undefined => {

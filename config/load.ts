@@ -3,10 +3,10 @@ import { inspect } from 'node:util';
 import { type Document, isMap, LineCounter, parseDocument } from 'yaml';
 import { inconsistencies } from './consistency.ts';
 import { type EnvValue, overlay, readEnvironment } from './env.ts';
-import { configJsonSchema, type JsonSchema } from './json-schema.ts';
 import { packageFile } from './package-root.ts';
 import { type Problem, problemsOf } from './problem.ts';
 import { type Config, configSchema } from './schema.ts';
+import { schemasAt } from './schema-at.ts';
 import { type Source, sourcesOf } from './sources.ts';
 
 export interface LoadedConfig {
@@ -102,7 +102,7 @@ const line = (problem: Problem, source: SourceText, env: readonly EnvValue[]): s
 
 /** A secret is never repeated, not even a wrong one. */
 const shown = ({ path, value }: Problem): string => {
-  if (schemaAt(path).some((schema) => schema.secret)) return '(secret)';
+  if (schemasAt(path).some((schema) => schema.secret)) return '(secret)';
   // Not JSON.stringify for all: an alias in YAML may point at what it stands in.
   const text = typeof value === 'string' ? JSON.stringify(value) : inspect(value, { depth: 1, breakLength: Infinity });
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
@@ -122,21 +122,8 @@ const position = ({ path, unknownKey }: Problem, { file, document, lines }: Sour
   return file;
 };
 
-const alternatives = (schema: JsonSchema): JsonSchema[] =>
-  schema.anyOf ? schema.anyOf.flatMap(alternatives) : [schema];
-const schemaAt = (path: readonly (string | number)[]): JsonSchema[] => {
-  let at = [configJsonSchema()];
-  for (const key of path)
-    at = at
-      .flatMap(alternatives)
-      .flatMap((schema) => (typeof key === 'number' ? (schema.items ?? []) : (schema.properties?.[key] ?? [])));
-  return at;
-};
-
 const suggestion = (path: readonly (string | number)[]): string => {
-  const known = schemaAt(path.slice(0, -1))
-    .flatMap(alternatives)
-    .flatMap((schema) => Object.keys(schema.properties ?? {}));
+  const known = schemasAt(path.slice(0, -1)).flatMap((schema) => Object.keys(schema.properties ?? {}));
   const wanted = String(path.at(-1)).replaceAll(/[_-]/g, '').toLowerCase();
   const near = known.find((name) => distance(name.toLowerCase(), wanted) <= Math.max(1, Math.floor(wanted.length / 4)));
   if (near !== undefined) return `; did you mean ${near}?`;

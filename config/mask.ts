@@ -1,13 +1,11 @@
 import { configJsonSchema, type JsonSchema } from './json-schema.ts';
 import type { Config } from './schema.ts';
+import { alternatives } from './schema-at.ts';
 
 const HIDDEN = '(hidden)';
 
 /** The configuration as it may be shown: secrets (schema `secret`) hidden; of a URL only its credentials. */
 export const maskSecrets = (config: Config): unknown => masked(config, [configJsonSchema()]);
-
-const alternatives = (schema: JsonSchema): JsonSchema[] =>
-  schema.anyOf ? schema.anyOf.flatMap(alternatives) : [schema];
 
 const masked = (value: unknown, schemas: readonly JsonSchema[]): unknown => {
   if (typeof value === 'string') return schemas.some((schema) => schema.secret) ? hidden(value) : value;

@@ -1,4 +1,5 @@
 import type { JsonSchema } from './json-schema.ts';
+import { alternatives } from './schema-at.ts';
 
 /** docs/configuration.md: every key with type, default and meaning, from the schema alone. */
 export const referencePage = (schema: JsonSchema): string =>
@@ -34,13 +35,11 @@ const sectionOf = (name: string, section: JsonSchema): string[] => [
 /** A bar would end the cell. */
 const cell = (text: string) => text.replaceAll('|', '\\|');
 
-const branches = (schema: JsonSchema): JsonSchema[] => (schema.anyOf ? schema.anyOf.flatMap(branches) : [schema]);
-
 /** One row per key, depth first; `[]` after a name: in each member of a list. */
 const rows = (path: string, schema: JsonSchema): string[][] => {
   const found: string[][] = [];
   const seen = new Set<string>();
-  for (const branch of branches(schema)) {
+  for (const branch of alternatives(schema)) {
     for (const [key, inner] of Object.entries(branch.properties ?? {})) {
       const at = `${path}.${key}`;
       // The same keys stand in several branches: one value, or a list of them.
@@ -70,7 +69,7 @@ const defaultOf = (schema: JsonSchema, required: boolean): string => {
   return text === '{}' || text === '' ? '' : `\`${text}\``;
 };
 
-const typeOf = (schema: JsonSchema): string => [...new Set(branches(schema).map(simpleType))].join(' or ');
+const typeOf = (schema: JsonSchema): string => [...new Set(alternatives(schema).map(simpleType))].join(' or ');
 
 const simpleType = (schema: JsonSchema): string => {
   if (schema.const !== undefined) return `\`${String(schema.const)}\``;

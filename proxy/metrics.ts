@@ -1,4 +1,5 @@
-import { type IntervalHistogram, monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { Counters } from './counters.ts';
+import { EventLoopGauges } from './event-loop.ts';
 import type { Metrics } from './front.ts';
 import { Histogram } from './histogram.ts';
 import type { HistogramDelta, MetricsDelta } from './metrics-delta.ts';
@@ -14,10 +15,7 @@ import type { RequestHead } from './request-head.ts';
 
 /** Route labels kept apart; the others are counted as `other`. Badge kinds and rules of a real site are a few dozen. */
 const MAX_ROUTES = 64;
-/** Names of further counters and gauges; past it `add` and `set` of a new name do nothing. */
-const MAX_NAMES = 2048;
 const OTHER = 'other';
-const LOOP_SAMPLE_MS = 10;
 
 const STATUS_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx', 'aborted'] as const;
 const REASONS: readonly string[] = [
@@ -43,15 +41,8 @@ export class WorkerMetrics implements Metrics {
   #stored = 0;
   readonly #latency = CACHE_STATUSES.map(() => new Histogram());
   readonly #originLatency = new Histogram();
-  /** Bounded by MAX_NAMES together. */
-  readonly #added = new Map<string, number>();
-  readonly #gauges = new Map<string, number>();
-  readonly #loopDelay: IntervalHistogram = monitorEventLoopDelay({ resolution: LOOP_SAMPLE_MS });
-  #loop = performance.eventLoopUtilization();
-
-  constructor() {
-    this.#loopDelay.enable();
-  }
+  readonly #others = new Counters();
+  readonly #loop = new EventLoopGauges();
 
   request(head: RequestHead, outcome: Outcome, us: number): void {
     const { cache } = outcome;
@@ -79,43 +70,31 @@ export class WorkerMetrics implements Metrics {
   }
 
   add(name: string, value = 1): void {
-    const before = this.#added.get(name);
-    if (before === undefined && this.#added.size >= MAX_NAMES) return;
-    this.#added.set(name, (before ?? 0) + value);
+    this.#others.add(name, value);
   }
 
   set(name: string, value: number): void {
-    if (!this.#gauges.has(name) && this.#gauges.size >= MAX_NAMES) return;
-    this.#gauges.set(name, value);
+    this.#others.set(name, value);
   }
 
   /** What was counted since the last call. */
   takeDelta(): MetricsDelta {
-    const counters: Record<string, number> = {};
+    const counters = this.#others.takeCounts();
     for (const [slot, combination] of this.#combinations.entries()) {
       const count = this.#requests[slot]!;
       if (count === 0) continue;
       counters[this.#seriesOf(combination)] = count;
       this.#requests[slot] = 0;
     }
-    for (const [name, value] of this.#added) {
-      if (value === 0) continue;
-      counters[name] = value;
-      this.#added.set(name, 0);
-    }
     counters.response_bytes_total = this.#bytes;
     counters.collapsed_total = this.#collapsed;
     counters.stored_total = this.#stored;
     this.#bytes = this.#collapsed = this.#stored = 0;
-    return {
-      counters,
-      gauges: { ...Object.fromEntries(this.#gauges), ...this.#loopGauges() },
-      histograms: this.#takeHistograms(),
-    };
+    return { counters, gauges: { ...this.#others.gauges(), ...this.#loop.take() }, histograms: this.#takeHistograms() };
   }
 
   close(): void {
-    this.#loopDelay.disable();
+    this.#loop.close();
   }
 
   /** Only a route that ever gave a good answer gets a label of its own, so that a scan of made-up names takes none. */
@@ -160,25 +139,6 @@ export class WorkerMetrics implements Metrics {
     if (origin) taken.origin_seconds = origin;
     return taken;
   }
-
-  /** Of the last second: how late timers ran, and the share of time the loop was busy. */
-  #loopGauges(): Record<string, number> {
-    const { max, mean } = this.#loopDelay;
-    const percentile99 = this.#loopDelay.percentile(99);
-    this.#loopDelay.reset();
-    const now = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(now, this.#loop);
-    this.#loop = now;
-    const { rss, heapUsed } = process.memoryUsage();
-    return {
-      event_loop_delay_mean_seconds: late(mean),
-      event_loop_delay_p99_seconds: late(percentile99),
-      event_loop_delay_max_seconds: late(max),
-      event_loop_utilization: utilization,
-      resident_memory_bytes: rss,
-      heap_used_bytes: heapUsed,
-    };
-  }
 }
 
 /** The name of the route as access records have it: the rule's, with what its pattern caught filled in. */
@@ -194,5 +154,3 @@ export const escapeLabel = (value: string): string => value.replace(/[\\"]/g, '\
 
 const classOf = (statusCode: number): number =>
   statusCode >= 100 && statusCode < 600 ? Math.floor(statusCode / 100) - 1 : 4;
-/** Node records the time between two samples, nanoseconds; what is over the sampling interval is the delay. */
-const late = (ns: number) => (Number.isFinite(ns) ? Math.max(0, ns / 1e9 - LOOP_SAMPLE_MS / 1000) : 0);

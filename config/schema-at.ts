@@ -1,0 +1,18 @@
+import { configJsonSchema, type JsonSchema } from './json-schema.ts';
+
+/** A schema, or each of the alternatives it allows. */
+export const alternatives = (schema: JsonSchema): JsonSchema[] =>
+  schema.anyOf ? schema.anyOf.flatMap(alternatives) : [schema];
+
+/** The schemas that may hold at a path of the configuration; places in a list as numbers or digits. */
+export const schemasAt = (path: readonly (string | number)[]): JsonSchema[] => {
+  let at = [configJsonSchema()];
+  for (const key of path) at = at.flatMap(alternatives).flatMap((schema) => stepInto(schema, key));
+  return at.flatMap(alternatives);
+};
+
+const stepInto = (schema: JsonSchema, key: string | number): JsonSchema[] => {
+  const property = schema.properties?.[key];
+  if (property) return [property];
+  return schema.items && /^\d+$/.test(String(key)) ? [schema.items] : [];
+};
