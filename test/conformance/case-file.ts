@@ -15,7 +15,7 @@ const answer = z.union([
     hold: z.string().optional(),
     holdBody: z.string().optional(),
     /** What becomes of the connection afterwards. */
-    then: z.enum(['keep', 'close', 'reset']).default('keep'),
+    after: z.enum(['keep', 'close', 'reset']).default('keep'),
     times: z.number().int().default(1),
   }),
 ]);
@@ -48,8 +48,14 @@ const step = z.strictObject({
   fetches: z.coerce.number().int().optional(),
   /** The last request the origin has seen, or the one of that number. */
   saw: z.union([z.string(), z.record(z.string(), z.string())]).optional(),
-  purge: z.strictObject({ tag: z.string().optional(), prefix: z.string().optional(), soft: z.boolean().default(false), count: z.number().int() }).optional(),
-  reload: z.custom<ConfigInput>().optional(),
+  purge: z
+    .strictObject({
+      tag: z.string().optional(),
+      prefix: z.string().optional(),
+      soft: z.boolean().default(false),
+      count: z.number().int(),
+    })
+    .optional(),
 });
 
 const caseSchema = z.strictObject({
@@ -61,7 +67,11 @@ const caseSchema = z.strictObject({
   steps: z.array(step).min(1),
 });
 
-const fileSchema = z.strictObject({ about: z.string(), config: z.custom<ConfigInput>().optional(), cases: z.array(caseSchema) });
+const fileSchema = z.strictObject({
+  about: z.string(),
+  config: z.custom<ConfigInput>().optional(),
+  cases: z.array(caseSchema),
+});
 
 /** A case with a table `each` is played once per row, with `<name>` replaced by the row's value. */
 const rowsOf = (one: unknown): unknown[] => {
@@ -69,7 +79,11 @@ const rowsOf = (one: unknown): unknown[] => {
   if (!each) return [rest];
   const source = JSON.stringify(rest);
   return each.map((row) =>
-    JSON.parse(source.replace(/<(\w+)>/g, (whole, name: string) => (name in row ? JSON.stringify(String(row[name])).slice(1, -1) : whole))),
+    JSON.parse(
+      source.replace(/<(\w+)>/g, (whole, name: string) =>
+        name in row ? JSON.stringify(String(row[name])).slice(1, -1) : whole,
+      ),
+    ),
   );
 };
 
@@ -87,7 +101,9 @@ export const readCases = (folder: string): Case[] => {
   const files = readdirSync(folder).filter((name) => name.endsWith('.yaml')).sort(); // biome-ignore format: one chain
   return files.flatMap((name) => {
     const file = basename(name, '.yaml');
-    const source = z.looseObject({ cases: z.array(z.unknown()) }).parse(parse(readFileSync(join(folder, name), 'utf8')));
+    const source = z
+      .looseObject({ cases: z.array(z.unknown()) })
+      .parse(parse(readFileSync(join(folder, name), 'utf8')));
     const parsed = fileSchema.safeParse({ ...source, cases: source.cases.flatMap(rowsOf) });
     if (!parsed.success) throw new Error(`${name}: ${z.prettifyError(parsed.error)}`);
     const { cases, config: shared } = parsed.data;

@@ -32,7 +32,13 @@ export const connectTo = async (port: number): Promise<WireClient> => {
 
   const changed = (ms: number) =>
     new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error(`nothing within ${ms} ms; so far ${JSON.stringify(bytes.toString('latin1').slice(0, 300))}`)), ms);
+      const timer = setTimeout(
+        () =>
+          reject(
+            new Error(`nothing within ${ms} ms; so far ${JSON.stringify(bytes.toString('latin1').slice(0, 300))}`),
+          ),
+        ms,
+      );
       wake = () => {
         clearTimeout(timer);
         resolve();

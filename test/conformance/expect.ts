@@ -13,7 +13,11 @@ type FieldPattern = { readonly name: string; readonly test: (value: string | und
 export const parsePattern = (source: string): Pattern => {
   const [head = '', ...rest] = source.replace(/\n$/, '').split('\n\n');
   const [first = '', ...lines] = head.split('\n');
-  return { first, fields: lines.filter(Boolean).map(fieldPattern), body: rest.length > 0 ? rest.join('\n\n') : undefined };
+  return {
+    first,
+    fields: lines.filter(Boolean).map(fieldPattern),
+    body: rest.length > 0 ? rest.join('\n\n') : undefined,
+  };
 };
 
 const fieldPattern = (line: string): FieldPattern => {
@@ -28,7 +32,11 @@ const fieldPattern = (line: string): FieldPattern => {
   }
   if (operator === '~') {
     const regex = new RegExp(wanted);
-    return { name, test: (value) => (value !== undefined && regex.test(value) ? undefined : `${name} is ${value}, not like ${wanted}`) };
+    return {
+      name,
+      test: (value) =>
+        value !== undefined && regex.test(value) ? undefined : `${name} is ${value}, not like ${wanted}`,
+    };
   }
   return { name, test: (value) => (value === wanted ? undefined : `${name} is ${value}, not ${wanted}`) };
 };
@@ -41,29 +49,34 @@ export const mismatches = (pattern: Pattern, message: Message): string[] => {
   const [status = '', ...flags] = pattern.first.split(' ');
   const found = checkFields(pattern, message);
   // An origin that breaks off: cut off where the head had been passed on, 502 where it had not.
-  if (status === 'cut') return message.broken || /^50[24]$/.test(String(statusOf(message))) ? found : [...found, `a clean ${message.line}`];
+  if (status === 'cut')
+    return message.broken || /^50[24]$/.test(String(statusOf(message))) ? found : [...found, `a clean ${message.line}`];
   const actual = String(statusOf(message));
   if (!new RegExp(`^(${status.replaceAll('x', '.')})$`).test(actual)) found.unshift(`status ${actual}, not ${status}`);
-  if (message.broken !== flags.includes('broken')) found.push(message.broken ? 'the message is cut off' : 'the message ends cleanly');
+  if (message.broken !== flags.includes('broken'))
+    found.push(message.broken ? 'the message is cut off' : 'the message ends cleanly');
   return [...found, ...checkBody(pattern, message)];
 };
 
 /** As `mismatches`, for a request the origin has seen. */
 export const requestMismatches = (pattern: Pattern, message: Message): string[] => {
   const found = checkFields(pattern, message);
-  if (!message.line.startsWith(`${pattern.first} `)) found.unshift(`the origin saw ${message.line}, not ${pattern.first}`);
+  if (!message.line.startsWith(`${pattern.first} `))
+    found.unshift(`the origin saw ${message.line}, not ${pattern.first}`);
   return [...found, ...checkBody(pattern, message)];
 };
 
 const checkBody = (pattern: Pattern, message: Message): string[] => {
   if (pattern.body === undefined) return [];
   const body = message.body.toString('latin1');
-  if (pattern.body.startsWith('~ ')) return new RegExp(pattern.body.slice(2)).test(body) ? [] : [`body is ${brief(body)}`];
+  if (pattern.body.startsWith('~ '))
+    return new RegExp(pattern.body.slice(2)).test(body) ? [] : [`body is ${brief(body)}`];
   const wanted = Buffer.from(expand(pattern.body)).toString('latin1');
   return body === wanted ? [] : [`body is ${brief(body)}, not ${brief(wanted)}`];
 };
 
 /** `{x*1000}` is a thousand x. */
-export const expand = (text: string): string => text.replace(/\{(.)\*(\d+)\}/g, (_, char: string, times: string) => char.repeat(Number(times)));
+export const expand = (text: string): string =>
+  text.replace(/\{(.)\*(\d+)\}/g, (_, char: string, times: string) => char.repeat(Number(times)));
 
 const brief = (text: string) => JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}… (${text.length})` : text);

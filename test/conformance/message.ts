@@ -32,7 +32,10 @@ export const readMessage = (bytes: Buffer, bodiless: boolean, ended: boolean): P
   const headEnd = bytes.indexOf('\r\n\r\n');
   if (headEnd < 0) {
     if (!ended || bytes.length === 0) return undefined;
-    return { message: { line: text(bytes), fields: [], body: Buffer.alloc(0), broken: true, untilClose: false }, used: bytes.length };
+    return {
+      message: { line: text(bytes), fields: [], body: Buffer.alloc(0), broken: true, untilClose: false },
+      used: bytes.length,
+    };
   }
   const [line = '', ...lines] = text(bytes.subarray(0, headEnd)).split('\r\n');
   const fields = lines.map((row): [string, string] => {

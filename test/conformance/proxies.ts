@@ -55,8 +55,8 @@ export const proxyFarm = (startProxy: StartProxy, originPort: number) => {
   return {
     proxyFor: (config: ConfigInput): Promise<ProxyUnderTest> => {
       const id = JSON.stringify(config);
-      let found = running.get(id);
-      if (!found) running.set(id, (found = start(config)));
+      const found = running.get(id) ?? start(config);
+      running.set(id, found);
       return found;
     },
     close: async () => {

@@ -53,17 +53,20 @@ export const startOrigin = async (): Promise<ScriptedOrigin> => {
     }
     if (--next.times <= 0) script.shift();
     if (next.hold) await gate(next.hold).opened;
-    const bytes = next.raw === undefined ? answerBytes(fill(next.answer ?? ''), fill) : Buffer.from(expand(fill(next.raw)), 'latin1');
+    const bytes =
+      next.raw === undefined
+        ? answerBytes(fill(next.answer ?? ''), fill)
+        : Buffer.from(expand(fill(next.raw)), 'latin1');
     if (next.holdBody === undefined) {
       if (bytes.length > 0) socket.write(bytes);
     } else {
-      const mark = bytes.indexOf('\r\n\r\n') + 4 + (Math.ceil((bytes.length - bytes.indexOf('\r\n\r\n') - 4) / 2));
+      const mark = bytes.indexOf('\r\n\r\n') + 4 + Math.ceil((bytes.length - bytes.indexOf('\r\n\r\n') - 4) / 2);
       socket.write(bytes.subarray(0, mark));
       await gate(next.holdBody).opened;
       socket.write(bytes.subarray(mark));
     }
-    if (next.then === 'close') socket.end();
-    if (next.then === 'reset') setImmediate(() => socket.resetAndDestroy());
+    if (next.after === 'close') socket.end();
+    if (next.after === 'reset') setImmediate(() => socket.resetAndDestroy());
   };
 
   const server = createServer((socket) => {
@@ -92,7 +95,7 @@ export const startOrigin = async (): Promise<ScriptedOrigin> => {
       seen = [];
       unexpected = [];
       fill = filler;
-      script = answers.map((one) => (typeof one === 'string' ? { answer: one, then: 'keep', times: 1 } : { ...one }));
+      script = answers.map((one) => (typeof one === 'string' ? { answer: one, after: 'keep', times: 1 } : { ...one }));
     },
     get seen() {
       return seen;
@@ -125,5 +128,8 @@ const answerBytes = (source: string, fill: (text: string) => string): Buffer => 
   const framed = has('content-length') || has('transfer-encoding') || lines.includes('!Content-Length');
   if (!framed && status >= 200 && status !== 204 && status !== 304) kept.push(`Content-Length: ${body.length}`);
   const statusLine = `HTTP/1.1 ${first.includes(' ') ? first : `${first} Scripted`}`;
-  return Buffer.concat([Buffer.from(`${[statusLine, ...kept.filter((line) => !(line.startsWith('Date: none')))].join('\r\n')}\r\n\r\n`), body]);
+  return Buffer.concat([
+    Buffer.from(`${[statusLine, ...kept.filter((line) => !line.startsWith('Date: none'))].join('\r\n')}\r\n\r\n`),
+    body,
+  ]);
 };
