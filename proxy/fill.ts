@@ -400,9 +400,10 @@ export class Fill {
 
   #fail(error: FillError, origin: OriginOutcome | undefined): void {
     if (this.#phase === 'ended' || this.#phase === 'flying') return;
-    this.#exchange?.abort();
     this.#end(undefined, origin, error);
     this.#settleAll({ kind: 'failed', error, origin });
+    // Last: an exchange that is aborted reports that as an error of its own.
+    this.#exchange?.abort();
   }
 
   #settleAll(result: FillResult): void {

@@ -177,7 +177,7 @@ const judge = (
   const form = formOf(method, rawTarget);
   if (form === undefined) return refuse('target-form');
   // RFC 9112 3.2.2: the target's authority would win; a client that sends another Host is broken or means harm.
-  if (form.authority !== undefined && host !== undefined && form.authority.toLowerCase() !== host.toLowerCase())
+  if (form.authority !== undefined && host !== undefined && !sameAuthority(form.scheme, form.authority, host))
     return refuse('host-mismatch');
 
   const framing = framingOf(contentLength, coding, httpVersion);
@@ -190,6 +190,12 @@ const judge = (
     kind: 'head', method, target: form.target, authority: form.authority ?? host, scheme: form.scheme, httpVersion, rawHeaders, length, framing,
     upgrade: asksUpgrade ? upgrade : undefined,
   }; // biome-ignore format: one row of parts
+};
+
+/** RFC 9110 4.2.3: case and the scheme's own port make no difference. */
+const sameAuthority = (scheme: string | undefined, one: string, other: string) => {
+  const port = scheme === 'https' ? /:443$/ : /:80$/;
+  return one.toLowerCase().replace(port, '') === other.toLowerCase().replace(port, '');
 };
 
 /** RFC 9112 3.2: origin-form, absolute-form of http and https, asterisk-form of OPTIONS. */

@@ -27,7 +27,8 @@ export const keyOf = (scheme: string, host: string, target: string, rule: Pick<R
   const mark = target.indexOf('?');
   const path = mark < 0 ? target : target.slice(0, mark);
   const query = mark < 0 ? '' : keptQuery(target.slice(mark + 1), rule.query);
-  const kept = query === '' ? path : `${path}?${query}`;
+  // RFC 9112 3.2.1: a query that is there and empty is not ours to take away; a rule that names parameters drops it with the rest
+  const kept = mark >= 0 && (query !== '' || rule.query === 'all') ? `${path}?${query}` : path;
   const text = `${scheme}:${host.length}:${host}${kept}`;
   const id = createHash('sha256').update(text).digest('hex').slice(0, 32);
   return { text, id, target: kept };

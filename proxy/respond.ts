@@ -7,8 +7,8 @@ import { without } from './policy/lines.ts';
 import type { RequestHead } from './request-head.ts';
 import type { Rule } from './rules.ts';
 
-/** Fields of a stored response that are made anew, belong to the connection, or are for caches like this one only. */
-const MADE_HERE = new Set(['age', 'etag', 'cache-status', 'content-length', 'surrogate-key', 'lacquer-badge']);
+/** Fields of a stored response that are made anew, belong to the connection, or are for caches like this one only. Cache-Status is not among them: ours comes behind what caches before this one said (RFC 9211 2). */
+const MADE_HERE = new Set(['age', 'etag', 'content-length', 'surrogate-key', 'lacquer-badge']);
 /** RFC 9110 15.4.5, and what is ours. */
 const OF_304 = new Set([
   'cache-control',

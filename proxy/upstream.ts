@@ -4,6 +4,8 @@ import type { Duplex, Readable } from 'node:stream';
 import { createProxyServer, type ServerOptions } from 'http-proxy';
 import type { Key } from './key.ts';
 import type { Pool, Server } from './origin-pool.ts';
+import { formatHttpDate } from './policy/dates.ts';
+import { firstOf, linesOf } from './policy/lines.ts';
 
 export type UpstreamCode = 'refused' | 'timeout' | 'reset' | 'bad-response' | 'no-server' | 'tls' | 'dns' | 'aborted';
 
@@ -75,6 +77,17 @@ const CODES: Record<string, UpstreamCode> = {
 const codeOf = (error: unknown): UpstreamCode => CODES[(error as NodeJS.ErrnoException).code ?? ''] ?? 'bad-response';
 
 const ignore = () => undefined;
+/** What node's parser lets through although it can be read in two ways (RFC 9112 2.3, 6.1). */
+const isClear = ({ httpVersion, rawHeaders }: http.IncomingMessage) => {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') return false;
+  const codings = linesOf(rawHeaders, 'transfer-encoding');
+  return codings.length === 0 || (codings.length === 1 && codings[0]!.toLowerCase() === 'chunked');
+};
+
+/** RFC 9110 6.6.1: a response without Date gets the time of its arrival, for those it is sent on to and those who keep it. */
+const dated = (rawHeaders: readonly string[], clock: () => number): readonly string[] =>
+  firstOf(rawHeaders, 'date') === undefined ? [...rawHeaders, 'Date', formatHttpDate(clock())] : rawHeaders;
+
 const microsecondsSince = (started: number) => Math.round((performance.now() - started) * 1000);
 
 /** The request http-proxy is given: it reads these fields and pipes it; a GET has nothing to pipe. */
@@ -108,6 +121,19 @@ const headerObject = (pairs: readonly string[]): Record<string, string | string[
   return headers;
 };
 
+/**
+ * The last word before the head is made. http-proxy drops an empty query, and gives a DELETE or OPTIONS with a body the length 0:
+ * the body would then be read as the next request.
+ */
+const frame = (into: http.ClientRequest, { target, body, headers }: OriginRequest) => {
+  into.path = target;
+  into.removeHeader('Transfer-Encoding');
+  into.removeHeader('Content-Length');
+  const length = firstOf(headers, 'content-length');
+  if (length !== undefined) into.setHeader('Content-Length', length);
+  else if (body) into.setHeader('Transfer-Encoding', 'chunked');
+};
+
 const lowerCased = (headers: Record<string, string | string[]>): Record<string, string | string[]> =>
   Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 
@@ -120,6 +146,18 @@ class Attempt {
   onResponse: (response: http.IncomingMessage) => void = ignore;
   onError: (error: Error) => void = ignore;
   onInform: OriginRequest['onInform'] = undefined;
+  #bytesBefore = 0;
+
+  /** A connection was found for it. */
+  sent(request: http.ClientRequest) {
+    this.request = request;
+    this.#bytesBefore = request.socket?.bytesRead ?? 0;
+  }
+
+  /** Whether a first byte of an answer came. */
+  heard(): boolean {
+    return (this.request?.socket?.bytesRead ?? 0) > this.#bytesBefore;
+  }
 
   abort() {
     this.abortProxy();
@@ -133,7 +171,7 @@ export const openUpstream = (clock: () => number): Upstream => {
   proxy.on('proxyReq', (clientRequest, request) => {
     const { attempt } = request as unknown as ProxyRequest;
     if (attempt.request) return;
-    attempt.request = clientRequest;
+    attempt.sent(clientRequest);
     if (attempt.onInform)
       clientRequest.on('information', (info) => attempt.onInform?.(info.statusCode, info.rawHeaders));
   });
@@ -154,6 +192,11 @@ export const openUpstream = (clock: () => number): Upstream => {
       attempt,
       on: () => proxyRequest,
       pipe: (into) => {
+        frame(into, request);
+        into.on('upgrade', (_, socket) => {
+          socket.destroy();
+          attempt.onError(new Error('101 that nobody asked for'));
+        });
         if (request.body) return request.body.pipe(into);
         into.end();
         return into;
@@ -218,7 +261,7 @@ export const openUpstream = (clock: () => number): Upstream => {
       current.onResponse = (response) => {
         if (settled) return void response.destroy();
         const status = response.statusCode ?? 0;
-        if (status < 200 || status > 999) {
+        if (status < 200 || status > 999 || !isClear(response)) {
           fail('bad-response');
           current.abort();
           picked.markFailure();
@@ -232,7 +275,7 @@ export const openUpstream = (clock: () => number): Upstream => {
         current.onError = () => broken();
         done({
           status,
-          rawHeaders: response.rawHeaders,
+          rawHeaders: dated(response.rawHeaders, clock),
           body: response,
           host: picked.name,
           startedMs,
@@ -249,7 +292,7 @@ export const openUpstream = (clock: () => number): Upstream => {
         if (settled) return;
         const code = codeOf(error);
         // A kept-alive connection the origin closed before it saw the request: RFC 9112 9.3.1, once, on a fresh one.
-        const raced = code === 'reset' && current.request?.reusedSocket === true && !fresh;
+        const raced = code === 'reset' && current.request?.reusedSocket === true && !fresh && !current.heard();
         if (request.retry && raced) return next(true);
         picked.markFailure();
         tried.add(picked.name);

@@ -61,6 +61,8 @@ export const updateBy304 = (
     initialAgeSeconds: age,
     purgedAtMs: undefined,
     vary: requestField === undefined ? entry.vary : varyOf(facts, requestField),
+    // A tag the origin only now gave to what it has just confirmed belongs to the body as it sent it.
+    forms: entry.forms.map((form, i) => (i === 0 && form.etag === undefined ? { ...form, etag: facts.etag } : form)),
     facts,
   };
 };

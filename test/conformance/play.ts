@@ -53,7 +53,8 @@ const perform = async (step: Step, stage: Stage): Promise<string[]> => {
       `the origin has not seen ${step.arrived} requests, but ${origin.seen.length}`,
     );
   if (step.purge) {
-    const count = await proxy.purge(step.purge, stage.host);
+    const tag = step.purge.tag === undefined ? undefined : stage.fill(step.purge.tag);
+    const count = await proxy.purge({ ...step.purge, tag }, stage.host);
     if (count !== step.purge.count) return [`purged ${count}, not ${step.purge.count}`];
   }
   const problems = [

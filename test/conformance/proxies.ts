@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pino } from 'pino';
-import { type ConfigInput, configSchema } from '../../config/schema.ts';
+import { type Logger, pino } from 'pino';
+import { type Config, type ConfigInput, configSchema } from '../../config/schema.ts';
+import type { Store } from '../../proxy/store/store.ts';
 
 /** A proxy started for one configuration, on a clock that only the cases move. */
 export interface ProxyUnderTest {
@@ -14,7 +15,10 @@ export interface ProxyUnderTest {
 }
 
 /** What is needed of proxy/main.ts, whether from the sources or from dist/. */
-export type StartProxy = typeof import('../../proxy/main.ts').startProxy;
+export type StartProxy = (
+  config: Config,
+  deps: { log: Logger; clock: () => number; workers: 1 },
+) => Promise<{ readonly addresses: readonly string[]; readonly store: Pick<Store, 'purge'>; close(): Promise<void> }>;
 
 const START_MS = Date.parse('2031-05-06T12:00:00Z');
 

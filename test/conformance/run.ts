@@ -30,9 +30,8 @@ const main = async () => {
   const { values } = parseArgs({
     options: { built: { type: 'boolean', default: false }, only: { type: 'string', default: '' } },
   });
-  const { startProxy }: { startProxy: StartProxy } = await import(
-    values.built ? '../../dist/proxy/main.js' : '../../proxy/main.ts'
-  );
+  const entry: string = values.built ? '../../dist/proxy/main.js' : '../../proxy/main.ts';
+  const { startProxy }: { startProxy: StartProxy } = await import(entry);
   const cases = readCases(casesFolder).filter(({ id }) => id === values.only || id.startsWith(values.only));
   const results: Result[] = [];
   const begun = performance.now();
