@@ -25,19 +25,19 @@ const draw = async ({ svg, format, scale }: RasterJob): Promise<Uint8Array> => {
   const natural = new Resvg(svg, { font });
   const width = Math.min(MAX_WIDTH, Math.ceil(natural.width * scale));
   const image = new Resvg(svg, { font, fitTo: { mode: 'width', value: width } }).render();
-  if (format === 'png') return image.asPng();
-  const pixels = sharp(image.pixels, {
-    raw: { width: image.width, height: image.height, channels: 4, premultiplied: true },
-  });
+  const png = image.asPng();
+  if (format === 'png') return png;
+  // from the PNG, not from resvg's raw pixels: as premultiplied input they end as unreadable floats in TIFF (sharp 0.35.5)
+  const pixels = sharp(png);
   switch (format) {
     case 'jpeg':
-      return pixels.flatten({ background: '#fff' }).jpeg({ quality: 90 }).toBuffer();
+      return pixels.flatten({ background: '#fff' }).jpeg({ quality: 90, chromaSubsampling: '4:4:4' }).toBuffer();
     case 'gif':
       return pixels.gif().toBuffer();
     case 'tiff':
       return pixels.tiff({ compression: 'lzw' }).toBuffer();
     case 'webp':
-      return pixels.webp({ quality: 90 }).toBuffer();
+      return pixels.webp({ lossless: true }).toBuffer();
   }
 };
 

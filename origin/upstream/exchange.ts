@@ -36,7 +36,7 @@ export const exchange = async (
   options: ExchangeOptions,
   take: (piece: Buffer) => void,
 ): Promise<Exchange> => {
-  const timeout = AbortSignal.timeout(options.timeoutMs);
+  const timeout = AbortSignal.timeout(Math.max(1, Math.floor(options.timeoutMs)));
   try {
     let url = start;
     for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects++) {

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { Redis } from 'ioredis';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { openEmbeddedStore } from '../../origin/lookup/embedded.ts';
 import { decodeStored, encodeStored } from '../../origin/lookup/record.ts';
 import { openRedisStore } from '../../origin/lookup/redis.ts';
@@ -69,7 +69,7 @@ const onLmdb = async (dir: string): Promise<Bench> => {
   };
 };
 
-const contract = (t: Tap.Test, name: string, open: () => Promise<Bench>) =>
+const contract = (t: Test, name: string, open: () => Promise<Bench>) =>
   t.test(`a lookup store: ${name}`, async (t) => {
     const bench = await open();
     let { store } = bench;
@@ -115,10 +115,6 @@ const contract = (t: Tap.Test, name: string, open: () => Promise<Bench>) =>
     t.equal(String(await store.get('many-7')), '7', 'alive after the process opens it again');
     t.same(troubles.splice(0), [], 'no trouble on the way');
   });
-
-declare namespace Tap {
-  type Test = typeof t;
-}
 
 await contract(t, 'Redis', onRedis);
 await contract(t, 'embedded', () => onLmdb(t.testdir()));
