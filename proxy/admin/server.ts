@@ -4,11 +4,13 @@ import { maskSecrets } from '../../config/mask.ts';
 import type { Config } from '../../config/schema.ts';
 import type { MetricsTotals } from '../metrics-totals.ts';
 import { type HeldSocket, holdSocket } from '../supervisor/sockets.ts';
-import { exposition } from './exposition.ts';
+import { familiesOf } from './families.ts';
 import { refusalOf } from './guard.ts';
 import { healthOf, type Readiness } from './health.ts';
+import { PROTOBUF_TYPE, protobufFormat } from './protobuf-format.ts';
 import { parsePurge } from './purge-request.ts';
 import { statsOf } from './stats.ts';
+import { TEXT_TYPE, textFormat } from './text-format.ts';
 
 export interface AdminDeps {
   readonly log: Logger;
@@ -25,7 +27,7 @@ export interface Admin {
   close(): Promise<void>;
 }
 
-/** What a handler answers; text is sent as it is, anything else as JSON. */
+/** What a handler answers; text and bytes are sent as they are, anything else as JSON. */
 interface Answer {
   readonly status: number;
   readonly body: unknown;
@@ -87,16 +89,18 @@ const respond = async (
 };
 
 const send = (response: ServerResponse, { status, body, type }: Answer): void => {
-  const text = typeof body === 'string' ? body : `${JSON.stringify(body)}\n`;
+  const bytes = Buffer.isBuffer(body)
+    ? body
+    : Buffer.from(typeof body === 'string' ? body : `${JSON.stringify(body)}\n`);
   if (response.headersSent) return void response.destroy();
   response.writeHead(status, {
     'Content-Type': type ?? 'application/json',
-    'Content-Length': Buffer.byteLength(text),
+    'Content-Length': bytes.length,
     'Cache-Control': 'no-store',
     'X-Content-Type-Options': 'nosniff',
     ...(status === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
   });
-  response.end(text);
+  response.end(bytes);
 };
 
 const health: Handler = (_url, _request, { ready }) => {
@@ -106,11 +110,13 @@ const health: Handler = (_url, _request, { ready }) => {
 
 const live: Handler = () => ({ status: 200, body: { live: true } });
 
-const metrics: Handler = (_url, _request, { totals }) => ({
-  status: 200,
-  body: exposition(totals),
-  type: 'text/plain; version=0.0.4; charset=utf-8',
-});
+/** Native histograms for who can read them, by content negotiation; text for everybody else. */
+const metrics: Handler = (_url, { headers }, { totals }) => {
+  const families = familiesOf(totals);
+  if (/application\/vnd\.google\.protobuf[^,]*encoding=delimited/.test(headers.accept ?? ''))
+    return { status: 200, body: protobufFormat(families), type: PROTOBUF_TYPE };
+  return { status: 200, body: textFormat(families), type: TEXT_TYPE };
+};
 
 const stats: Handler = async (_url, _request, { totals, ask }) => {
   const store = await ask('stats', undefined, ASK_TIMEOUT_MS).catch(() => ({}));

@@ -15,6 +15,8 @@ export interface Stats {
   readonly counters: Readonly<Record<string, number>>;
   readonly gauges: Readonly<Record<string, number>>;
   readonly store: Readonly<Record<string, number>>;
+  /** By cache status word: pairs [bucket, count]; bucket i ends at 2^(i/4) seconds. */
+  readonly latency: Readonly<Record<string, readonly (readonly [number, number])[]>>;
 }
 
 const REQUESTS = /^requests_total\{route="((?:[^"\\]|\\.)*)",status="(\w+)",cache="(\w+)",reason="([\w-]+)"\}$/;
@@ -48,8 +50,18 @@ export const statsOf = (totals: MetricsTotals, store: Readonly<Record<string, nu
     counters,
     gauges: Object.fromEntries(combinedGauges(totals.gauges)),
     store,
+    latency: latencyOf(totals),
   };
 };
 
 /** Route names come from requests: none may be a key of Object.prototype. */
 const sums = (): Record<string, number> => Object.create(null) as Record<string, number>;
+
+const latencyOf = (totals: MetricsTotals): Stats['latency'] => {
+  const latency: Record<string, [number, number][]> = {};
+  for (const [series, { native }] of totals.histograms) {
+    const word = /^request_seconds\{cache="(\w+)"\}$/.exec(series)?.[1];
+    if (word) latency[word] = [...native].sort(([a], [b]) => a - b);
+  }
+  return latency;
+};
