@@ -34,7 +34,7 @@ export interface Client {
   end(): void;
   /** Breaks the answer off so that the client cannot take it for complete. */
   abort(): void;
-  /** Called once when the client leaves before `end`. */
+  /** Called once when the client leaves before `end`; the last callback given counts. Whoever waits for a drain is called back too. */
   onGone(callback: () => void): void;
   /** No further request on this connection after this answer. */
   closeAfter(): void;

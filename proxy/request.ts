@@ -7,6 +7,7 @@ import type { CacheOutcome, Fwd, OriginOutcome, Outcome, Tier } from './outcome.
 import type { Pass } from './pass.ts';
 import { cacheStatus } from './policy/cache-status.ts';
 import { countedAgeSeconds, currentAgeSeconds, ttlSecondsOf } from './policy/lifetime.ts';
+import { firstOf } from './policy/lines.ts';
 import type { CacheStatusWord, RefuseReason } from './policy/reasons.ts';
 import { decide, decideAbsent, mayStandIn } from './policy/reuse.ts';
 import { variantMatches } from './policy/vary.ts';
@@ -26,6 +27,10 @@ export interface RequestDeps {
   /** Under overload misses are shed first; hits go on. */
   readonly overloaded: () => boolean;
   readonly forwarded: (head: RequestHead, client: Client) => readonly string[];
+  /** Seconds until this client may ask again; 0: now. */
+  readonly limited: (address: string) => number;
+  /** Whose PURGE is taken on the public listener. */
+  readonly mayPurge: (address: string) => boolean;
   readonly count: (name: string) => void;
 }
 
@@ -49,6 +54,9 @@ export const openRequests = (deps: RequestDeps) => {
   const { store, fills, serve, clock } = deps;
 
   const handle = (head: RequestHead, client: Client): void => {
+    const waitSeconds = deps.limited(client.remoteAddress);
+    if (waitSeconds > 0) return fail(head, client, bypassed('bypass', 'rate-limit'), 429, waitSeconds);
+    if (head.method === 'PURGE') return purge(head, client);
     if (head.method !== 'GET' && head.method !== 'HEAD')
       return deps.pass.through(head, client, bypassed('method', 'method'));
     const entry = store.get(head.key, head.facts);
@@ -249,14 +257,31 @@ export const openRequests = (deps: RequestDeps) => {
     fail(head, client, outcome, STATUS_OF[error]);
   };
 
-  const fail = (head: RequestHead, client: Client, outcome: Outcome, status: number) => {
+  /** caching.md 28: all variants; 200 with their number, 404 when there was none, 405 for whom it is not. */
+  const purge = (head: RequestHead, client: Client) => {
+    const outcome = bypassed('method', 'purge');
+    if (!deps.mayPurge(client.remoteAddress)) return fail(head, client, outcome, 405);
+    const soft = firstOf(head.rawHeaders, 'lacquer-purge')?.toLowerCase() === 'soft';
+    fills.forget(head.key.text);
+    store.purge({ key: head.key }, { soft, dryRun: false }).then(
+      (receipt) => {
+        const body = Buffer.from(`${JSON.stringify(receipt)}\n`);
+        const status = receipt.count > 0 ? 200 : 404;
+        client.sendWhole(status, ['Content-Type', 'application/json', 'Cache-Control', 'no-store'], body);
+        serve.done(head, client, outcome, status, body.length);
+      },
+      () => fail(head, client, outcome, 503),
+    );
+  };
+
+  const fail = (head: RequestHead, client: Client, outcome: Outcome, status: number, retryAfter = RETRY_AFTER_SECONDS) => {
     outcome.statusCode = status;
     const answer = errorAnswer(
       status,
       head,
       cacheStatus(deps.name, outcome),
       deps.via,
-      status === 503 ? RETRY_AFTER_SECONDS : undefined,
+      status === 503 || status === 429 ? retryAfter : undefined,
     );
     client.sendWhole(answer.status, answer.headers, head.method === 'HEAD' ? undefined : answer.body);
     serve.done(head, client, outcome, answer.status, head.method === 'HEAD' ? 0 : answer.body.length);

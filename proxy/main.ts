@@ -1,0 +1,207 @@
+import type { Logger } from 'pino';
+import { cfgHash } from '../config/hash.ts';
+import { maskSecrets } from '../config/mask.ts';
+import type { Config } from '../config/schema.ts';
+import { openAccessLog } from './access-log.ts';
+import type { Bus } from './bus.ts';
+import type { Client } from './client.ts';
+import { openCompressor } from './compressor.ts';
+import { openContent } from './content.ts';
+import { systemClock } from './clock.ts';
+import { deadAtMs } from './dead-at.ts';
+import { arrivalOf, forwardedFields } from './edge/forwarded.ts';
+import { networksOf } from './edge/networks.ts';
+import { openLimits } from './edge/limits.ts';
+import { openOverload } from './edge/overload.ts';
+import { openFills, openGate, openHitForMiss } from './fills.ts';
+import type { Front, Metrics } from './front.ts';
+import { type OpenOrigins, openOrigins } from './origins/origins.ts';
+import type { Outcome } from './outcome.ts';
+import { openPass } from './pass.ts';
+import { openRequests } from './request.ts';
+import { headOf, type RequestHead } from './request-head.ts';
+import { compileRules, type Rule, type Rules } from './rules.ts';
+import { createRoads } from './server.ts';
+import type { Upgrade } from './road.ts';
+import { upgrade } from './upgrade.ts';
+import { openServe } from './serve.ts';
+import { openStore } from './store/open.ts';
+import type { Store } from './store/store.ts';
+import { openUpstream } from './upstream.ts';
+
+export interface ProxyDeps {
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Epoch milliseconds with a fraction; tests drive it. Default: the system's. */
+  readonly clock?: () => number;
+  /** Between the workers of one machine. */
+  readonly bus?: Bus;
+  readonly workers: number;
+  /** Number of this worker, in request ids. */
+  readonly worker?: number;
+}
+
+/** One worker's whole proxy, in this process. */
+export interface Proxy {
+  readonly addresses: readonly string[];
+  readonly front: Front;
+  readonly store: Store;
+  /** What is under way, for health and stats. */
+  gauges(): Readonly<Record<string, number>>;
+  /** Applied between two requests, to what is stored too. Throws, changing nothing, when the new one cannot run. */
+  reload(config: Config): Promise<void>;
+  reopenLogs(): void;
+  /** Takes no more connections; resolves when everything accepted is answered, at the deadline at the latest. */
+  drain(deadlineMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a reload replaces, all at once. */
+interface Current {
+  readonly config: Config;
+  readonly rules: Rules;
+  readonly origins: OpenOrigins;
+  readonly hash: string;
+}
+
+/** Fills of the old configuration end by their deadline; their origins are closed after it. */
+const OLD_ORIGINS_MS = 60_000;
+
+/** The composition root of a worker: opens everything and joins it; what each part does stands in its own file. */
+export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy> => {
+  const { log, metrics, workers } = deps;
+  const system = systemClock();
+  const clock = deps.clock ?? system.now;
+  const count = (name: string, value?: number) => metrics.add(name, value);
+  const currentOf = (next: Config): Current => ({
+    config: next,
+    rules: compileRules(next),
+    origins: openOrigins(next, { log, clock: () => performance.now(), count }),
+    hash: cfgHash(next),
+  });
+  let current = currentOf(config);
+  let generation = 1;
+
+  const accessLog = openAccessLog(config.log, { cfgHash: current.hash, count, clock });
+  accessLog.config(undefined, current.hash, maskSecrets(config));
+  const store = await openStore({
+    cache: config.cache,
+    shields: config.shields,
+    workers,
+    clock,
+    log,
+    count,
+    bus: deps.bus,
+    deadAtMs: (entry) => deadAtMs(entry, current.rules),
+  });
+
+  const networksOfConfig = (next: Config) => ({ trusted: networksOf(next.proxy.trustedProxies), purge: networksOf(next.proxy.purgeFrom) });
+  let networks = networksOfConfig(config);
+  const { name } = config.proxy;
+  const via = `1.1 ${name}`;
+  const gate = openGate(config.proxy.limits);
+  const overload = openOverload(config.proxy.limits.loopDelay, count);
+  const limits = openLimits(config.proxy.limits, () => performance.now(), count);
+  const hitForMiss = openHitForMiss(clock);
+  const upstream = openUpstream(clock);
+  const origins = { poolOf: (rule: Rule) => current.origins.poolOf(rule), close: () => current.origins.close() };
+  const rules: Rules = { get list() { return current.rules.list; }, match: (host, path) => current.rules.match(host, path) };
+  const forwarded = (head: RequestHead, client: Client) => forwardedFields(head, client);
+  const finish = (head: RequestHead, client: Client, outcome: Outcome) => {
+    const us = Math.max(0, Math.round((clock() - client.startMs) * 1000));
+    metrics.request(head, outcome, us);
+    accessLog.request(head, client, outcome, us);
+  };
+
+  const upgraded = (up: Upgrade, statusCode: number) => {
+    const outcome: Outcome = {
+      statusCode, bytes: 0, aborted: false, origin: undefined,
+      cache: { status: 'BYPASS', fwd: 'bypass', why: 'upgrade', tier: 'origin', ttlSeconds: undefined, ageSeconds: undefined, stored: false, collapsed: false, waitUs: undefined },
+    }; // biome-ignore format: one record
+    const us = Math.max(0, Math.round((clock() - up.startMs) * 1000));
+    metrics.request(up.head, outcome, us);
+    accessLog.request(up.head, up, outcome, us);
+  };
+
+  const content = openContent({ store, upstream, origins, prefix: config.shields.prefix, clock, count });
+  const fills = openFills(
+    {
+      store, upstream, origins, content, gate, clock, workers,
+      maxObject: config.cache.maxObject,
+      compress: openCompressor(store, count),
+      notShared: (keyText) => hitForMiss.mark(keyText),
+      ended: (fill, { stored, why, origin }) => {
+        if (stored && !fill.solo) hitForMiss.clear(fill.head.key.text);
+        if (!fill.background || !origin) return;
+        metrics.origin(origin);
+        accessLog.refresh(fill.head, fill.caller.id, origin, stored, why);
+      },
+    }, // biome-ignore format: what it is made of
+    { waiters: config.proxy.limits.waiters, variants: config.cache.variants },
+  );
+  const serve = openServe({ store, name, via, finish });
+  const pass = openPass({ store, fills, upstream, origins, serve, rules, clock, name, via, forwarded });
+  const requests = openRequests({
+    store, fills, pass, serve, hitForMiss, clock, name, via, count, forwarded,
+    overloaded: () => overload.overloaded(),
+    limited: (address) => limits.request(address),
+    mayPurge: (address) => networks.purge(address),
+  }); // biome-ignore format: what it is made of
+
+  const front: Front = {
+    get generation() {
+      return generation;
+    },
+    head: (parts) => headOf(parts, current.rules),
+    handle: requests.handle,
+  };
+
+  const roads = createRoads({
+    front,
+    config,
+    count,
+    accessLog,
+    now: clock,
+    worker: deps.worker,
+    forwarding: {
+      trusts: (address) => networks.trusted(address),
+      arrival: (peer, rawHeaders) => arrivalOf(peer, rawHeaders, networks.trusted, 'x-forwarded-for'),
+    },
+    admit: (address) => {
+      const exempt = networks.trusted(address);
+      return limits.enter(address, exempt) ? { closed: () => limits.leave(address, exempt) } : undefined;
+    },
+    onUpgrade: (up) => upgrade({ upstream, origins, ended: (statusCode) => upgraded(up, statusCode) }, up.head, up.id, forwardedFields(up.head, up), up.stream),
+  });
+  const addresses: string[] = [];
+  for (const listener of config.proxy.listen) addresses.push(await roads.listen(listener));
+
+  return {
+    addresses,
+    front,
+    store,
+    gauges: () => ({ fills_active: gate.active, fills_queued: gate.waiting, hit_for_miss: hitForMiss.size, connections: roads.connections }),
+    async reload(next) {
+      const before = current;
+      const nextNetworks = networksOfConfig(next);
+      current = currentOf(next);
+      networks = nextNetworks;
+      limits.reload(next.proxy.limits);
+      overload.reload(next.proxy.limits.loopDelay);
+      generation++;
+      accessLog.config(before.hash, current.hash, maskSecrets(next));
+      setTimeout(() => before.origins.close(), OLD_ORIGINS_MS).unref();
+    },
+    reopenLogs: () => accessLog.reopen(),
+    drain: (deadlineMs) => roads.drain(deadlineMs),
+    async close() {
+      await roads.close();
+      current.origins.close();
+      upstream.close();
+      await store.close();
+      await accessLog.close();
+      overload.close();
+      system.close();
+    },
+  };
+};
