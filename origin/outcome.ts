@@ -4,8 +4,14 @@ import { KINDS } from './kinds.ts';
 import type { UpstreamCode } from './upstream/error.ts';
 import type { Wishes } from './wishes.ts';
 
-/** Of a picture: whether what it shows holds, did once, or tells of a failure. Sent as `Lacquer-Badge` unless good. */
-export type Standing = 'good' | 'stale' | 'error';
+/**
+ * Of a picture: whether what it shows holds, did once, says that there is nothing to show, or tells of a failure. Sent as
+ * `Lacquer-Badge` unless good: a cache keeps an older badge in place of an `error`, but not of a `missing`.
+ */
+export type Standing = 'good' | 'stale' | 'missing' | 'error';
+
+/** Whether the picture shows words of ours in place of a fact. */
+export const isWords = (standing: Standing): boolean => standing === 'missing' || standing === 'error';
 
 /** The words on a badge that could not be made, and who is at fault. */
 const FAILURE_WORDS: Readonly<Record<UpstreamCode, string>> = {
@@ -27,7 +33,7 @@ export const failureWords = (code: UpstreamCode): string =>
 export const badgeOf = (kind: KindName, message: string, color: string, standing: Standing, wishes: Wishes): Badge => ({
   label: wishes.label ?? KINDS[kind].label({ ...wishes, versionColors: 'semantic' }),
   message: cleanText(message, MESSAGE_LENGTH) || 'unknown',
-  color: standing === 'error' ? color : (wishes.color ?? color),
+  color: isWords(standing) ? color : (wishes.color ?? color),
   labelColor: wishes.labelColor,
   style: wishes.style,
 });

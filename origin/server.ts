@@ -7,7 +7,7 @@ import { type Content, contentUri } from './content-uri.ts';
 import { type Imaging, ImagingError } from './imaging/imaging.ts';
 import { drawSvg } from './imaging/svg.ts';
 import { KINDS, type KindName } from './kinds.ts';
-import { BAD_NAME, BROKEN, badgeOf, failureWords, NOT_FOUND, NOWHERE, type Standing } from './outcome.ts';
+import { BAD_NAME, BROKEN, badgeOf, failureWords, isWords, NOT_FOUND, NOWHERE, type Standing } from './outcome.ts';
 import { lookUp, type Packages } from './packages.ts';
 import { type Route, routeOf } from './routes.ts';
 import { type Wishes, wishesOf } from './wishes.ts';
@@ -100,9 +100,9 @@ const sendBadge = async (
   const made = await makeBadge(drawing, kind, name, wishes, packages);
   const cacheControl = made.standing === 'good' ? goodControl(config.maxAge, wishes) : shortControl(made.maxAgeMs);
   const content: Content = { badge: made.badge, format, scale: format === 'svg' ? 1 : wishes.scale };
-  if (KINDS[kind].generic && made.standing !== 'error')
+  if (KINDS[kind].generic && !isWords(made.standing))
     return sendRedirect(response, contentUri(content), cacheControl, made.standing, surrogateKey);
-  const drawn = await draw(drawing, content, made.standing === 'error');
+  const drawn = await draw(drawing, content, isWords(made.standing));
   const standing = drawn.complete ? made.standing : 'error';
   return sendPicture(request, response, {
     status: 200,
@@ -128,19 +128,21 @@ const makeBadge = async (
   packages: Packages,
 ): Promise<Made> => {
   const { config } = drawing.parts;
-  const failed = (message: string, color: string, maxAgeMs: number): Made => ({
-    badge: badgeOf(kind, message, color, 'error', wishes),
-    standing: 'error',
+  const words = (message: string, color: string, standing: Standing, maxAgeMs: number): Made => ({
+    badge: badgeOf(kind, message, color, standing, wishes),
+    standing,
     maxAgeMs,
   });
   const looked = await lookUp(packages, kind, name, wishes, drawing.patienceMs() - config.deadline * DRAWING_SHARE);
   switch (looked.kind) {
     case 'not-found':
-      return failed(NOT_FOUND.message, NOT_FOUND.color, config.notFoundMaxAge);
+      return words(NOT_FOUND.message, NOT_FOUND.color, 'missing', config.notFoundMaxAge);
     case 'failed':
-      return failed(failureWords(looked.code), 'lightgrey', config.errorMaxAge);
+      return words(failureWords(looked.code), 'lightgrey', 'error', config.errorMaxAge);
     case 'no-data':
-      return failed('no data', 'lightgrey', looked.staleBecause ? config.errorMaxAge : config.notFoundMaxAge);
+      return looked.staleBecause
+        ? words('no data', 'lightgrey', 'error', config.errorMaxAge)
+        : words('no data', 'lightgrey', 'missing', config.notFoundMaxAge);
     case 'facts': {
       const [message, color] = KINDS[kind].badge(looked.facts, { ...wishes, versionColors: config.versionColors });
       const standing = looked.staleBecause ? 'stale' : 'good';

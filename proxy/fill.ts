@@ -401,6 +401,7 @@ export class Fill {
   #fail(error: FillError, origin: OriginOutcome | undefined): void {
     if (this.#phase === 'ended' || this.#phase === 'flying') return;
     this.#end(undefined, origin, error);
+    this.#exchange?.abort(); // it reports back: by now this fill has ended
     this.#settleAll({ kind: 'failed', error, origin });
     // Last: an exchange that is aborted reports that as an error of its own.
     this.#exchange?.abort();

@@ -128,6 +128,12 @@ export const openFills = (deps: FillDeps, limits: { waiters: number; variants: n
     get size() {
       return table.size;
     },
+    /** Requests that wait for a response head. */
+    get waiting() {
+      let waiting = 0;
+      for (const list of table.values()) for (const fill of list) waiting += fill.waiting;
+      return waiting;
+    },
   };
 };
 

@@ -40,7 +40,12 @@ export interface RefusedRequest {
 
 /** One line per finished request; the hot path of logging. */
 export interface AccessLog {
-  request(head: RequestHead, client: Pick<Client, 'id' | 'startMs' | 'remoteAddress'>, outcome: Outcome, us: number): void;
+  request(
+    head: RequestHead,
+    client: Pick<Client, 'id' | 'startMs' | 'remoteAddress'>,
+    outcome: Outcome,
+    us: number,
+  ): void;
   /** A background fetch: `type: "refresh"`. */
   refresh(head: RequestHead, parentId: string, origin: OriginOutcome, stored: boolean, why: string | undefined): void;
   /** `type: "config"`: old and new hash, at start and at every reload. */

@@ -5,14 +5,15 @@ import type { Config } from '../config/schema.ts';
 import { openAccessLog } from './access-log.ts';
 import type { Bus } from './bus.ts';
 import type { Client } from './client.ts';
+import { systemClock } from './clock.ts';
 import { openCompressor } from './compressor.ts';
 import { openContent } from './content.ts';
-import { systemClock } from './clock.ts';
 import { deadAtMs } from './dead-at.ts';
 import { arrivalOf, forwardedFields } from './edge/forwarded.ts';
-import { networksOf } from './edge/networks.ts';
 import { openLimits } from './edge/limits.ts';
+import { networksOf } from './edge/networks.ts';
 import { openOverload } from './edge/overload.ts';
+import type { Entry } from './entry.ts';
 import { openFills, openGate, openHitForMiss } from './fills.ts';
 import type { Front, Metrics } from './front.ts';
 import { type OpenOrigins, openOrigins } from './origins/origins.ts';
@@ -20,13 +21,13 @@ import type { Outcome } from './outcome.ts';
 import { openPass } from './pass.ts';
 import { openRequests } from './request.ts';
 import { headOf, type RequestHead } from './request-head.ts';
-import { compileRules, type Rule, type Rules } from './rules.ts';
-import { createRoads } from './server.ts';
 import type { Upgrade } from './road.ts';
-import { upgrade } from './upgrade.ts';
+import { compileRules, type Rule, type Rules } from './rules.ts';
 import { openServe } from './serve.ts';
+import { createRoads } from './server.ts';
 import { openStore } from './store/open.ts';
 import type { Store } from './store/store.ts';
+import { upgrade } from './upgrade.ts';
 import { openUpstream } from './upstream.ts';
 
 export interface ProxyDeps {
@@ -92,10 +93,13 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     log,
     count,
     bus: deps.bus,
-    deadAtMs: (entry) => deadAtMs(entry, current.rules),
+    deadAtMs: (entry: Entry) => deadAtMs(entry, current.rules),
   });
 
-  const networksOfConfig = (next: Config) => ({ trusted: networksOf(next.proxy.trustedProxies), purge: networksOf(next.proxy.purgeFrom) });
+  const networksOfConfig = (next: Config) => ({
+    trusted: networksOf(next.proxy.trustedProxies),
+    purge: networksOf(next.proxy.purgeFrom),
+  });
   let networks = networksOfConfig(config);
   const { name } = config.proxy;
   const via = `1.1 ${name}`;
@@ -105,7 +109,12 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
   const hitForMiss = openHitForMiss(clock);
   const upstream = openUpstream(clock);
   const origins = { poolOf: (rule: Rule) => current.origins.poolOf(rule), close: () => current.origins.close() };
-  const rules: Rules = { get list() { return current.rules.list; }, match: (host, path) => current.rules.match(host, path) };
+  const rules: Rules = {
+    get list() {
+      return current.rules.list;
+    },
+    match: (host, path) => current.rules.match(host, path),
+  };
   const forwarded = (head: RequestHead, client: Client) => forwardedFields(head, client);
   const finish = (head: RequestHead, client: Client, outcome: Outcome) => {
     const us = Math.max(0, Math.round((clock() - client.startMs) * 1000));
@@ -171,7 +180,14 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
       const exempt = networks.trusted(address);
       return limits.enter(address, exempt) ? { closed: () => limits.leave(address, exempt) } : undefined;
     },
-    onUpgrade: (up) => upgrade({ upstream, origins, ended: (statusCode) => upgraded(up, statusCode) }, up.head, up.id, forwardedFields(up.head, up), up.stream),
+    onUpgrade: (up) =>
+      upgrade(
+        { upstream, origins, ended: (statusCode) => upgraded(up, statusCode) },
+        up.head,
+        up.id,
+        forwardedFields(up.head, up),
+        up.stream,
+      ),
   });
   const addresses: string[] = [];
   for (const listener of config.proxy.listen) addresses.push(await roads.listen(listener));
@@ -180,7 +196,13 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     addresses,
     front,
     store,
-    gauges: () => ({ fills_active: gate.active, fills_queued: gate.waiting, hit_for_miss: hitForMiss.size, connections: roads.connections }),
+    gauges: () => ({
+      fills_active: gate.active,
+      fills_queued: gate.waiting,
+      requests_waiting: fills.waiting,
+      hit_for_miss: hitForMiss.size,
+      connections: roads.connections,
+    }),
     async reload(next) {
       const before = current;
       const nextNetworks = networksOfConfig(next);

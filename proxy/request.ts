@@ -274,7 +274,13 @@ export const openRequests = (deps: RequestDeps) => {
     );
   };
 
-  const fail = (head: RequestHead, client: Client, outcome: Outcome, status: number, retryAfter = RETRY_AFTER_SECONDS) => {
+  const fail = (
+    head: RequestHead,
+    client: Client,
+    outcome: Outcome,
+    status: number,
+    retryAfter = RETRY_AFTER_SECONDS,
+  ) => {
     outcome.statusCode = status;
     const answer = errorAnswer(
       status,

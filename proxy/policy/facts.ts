@@ -15,8 +15,8 @@ export interface ResponseFacts {
   /** Lower-case, sorted, without duplicates; '*' where any member is it. */
   readonly vary: readonly string[] | '*';
   readonly hasSetCookie: boolean;
-  /** `Lacquer-Badge` of a badge origin: status 200, but the body shows a failure, or the last known state. */
-  readonly degraded: 'error' | 'stale' | undefined;
+  /** `Lacquer-Badge` of a badge origin: status 200, but the body shows a failure, the last known state, or that there is nothing. */
+  readonly degraded: 'error' | 'stale' | 'missing' | undefined;
 }
 
 /** RFC 9111 5.2.2 directives, read as caching.md 3 asks. Numbers are seconds; undefined when absent, 0 when malformed. */

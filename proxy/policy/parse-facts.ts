@@ -79,4 +79,5 @@ const etagsOf = (lines: readonly string[]): readonly string[] | '*' | undefined 
   return tags.length === 1 && tags[0] === '*' ? '*' : tags;
 };
 
-const degradedOf = (value: string | undefined) => (value === 'error' || value === 'stale' ? value : undefined);
+const degradedOf = (value: string | undefined) =>
+  value === 'error' || value === 'stale' || value === 'missing' ? value : undefined;

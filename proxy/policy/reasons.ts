@@ -13,7 +13,16 @@ export const REFUSE_REASONS = [
 export type RefuseReason = (typeof REFUSE_REASONS)[number];
 
 /** Why a request went past the cache. */
-export const BYPASS_REASONS = ['method', 'upgrade', 'body', 'authorization', 'overload', 'purge', 'rate-limit', 'precondition'] as const;
+export const BYPASS_REASONS = [
+  'method',
+  'upgrade',
+  'body',
+  'authorization',
+  'overload',
+  'purge',
+  'rate-limit',
+  'precondition',
+] as const;
 export type BypassReason = (typeof BYPASS_REASONS)[number];
 
 /** nginx's seven words: what GoAccess understands. */

@@ -29,7 +29,12 @@ export interface Store {
   /** The shield of a content URI (already stored, unexpired and intact), so that no fetch is needed. */
   shield(contentKey: string): Shield | undefined;
   /** Stores the body of a content URI once, whoever asks for it. */
-  putShield(contentKey: string, shield: Omit<Shield, 'forms'> & { readonly etag: string | undefined }, body: Buffer, forms: readonly NewForm[]): Promise<Shield | undefined>;
+  putShield(
+    contentKey: string,
+    shield: Omit<Shield, 'forms'> & { readonly etag: string | undefined },
+    body: Buffer,
+    forms: readonly NewForm[],
+  ): Promise<Shield | undefined>;
   /** false once a purge has hit the key since `beginFill`: what the fill brings must not be given to new requests. */
   isCurrent(key: Key, token: FillToken): boolean;
 
@@ -82,7 +87,10 @@ export interface Shield {
 
 export type PutResult = 'stored' | 'purged' | 'full' | 'failed';
 
-export type PurgeTarget = { readonly key: Key } | { readonly prefix: string; readonly host?: string } | { readonly tag: string };
+export type PurgeTarget =
+  | { readonly key: Key }
+  | { readonly prefix: string; readonly host?: string }
+  | { readonly tag: string };
 
 export interface PurgeReceipt {
   readonly id: string;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { type Config, type ConfigInput, configSchema } from '../../config/schema.ts';
-import { type Proxy, startProxy } from '../../proxy/main.ts';
+import { type Proxy as LacquerProxy, startProxy } from '../../proxy/main.ts';
 import { WorkerMetrics } from '../../proxy/metrics.ts';
 
 interface Teardown {
@@ -12,7 +12,7 @@ interface Teardown {
 }
 
 export interface FrontDoor {
-  readonly proxy: Proxy;
+  readonly proxy: LacquerProxy;
   readonly port: number;
   readonly config: Config;
   readonly metrics: WorkerMetrics;
@@ -79,7 +79,13 @@ export const ask = (
       (response) => {
         const chunks: Buffer[] = [];
         const finish = (cut: boolean) =>
-          resolve({ status: response.statusCode!, headers: response.headers, rawHeaders: response.rawHeaders, body: Buffer.concat(chunks), cut });
+          resolve({
+            status: response.statusCode!,
+            headers: response.headers,
+            rawHeaders: response.rawHeaders,
+            body: Buffer.concat(chunks),
+            cut,
+          });
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('end', () => finish(!response.complete));
         response.on('error', () => finish(true));

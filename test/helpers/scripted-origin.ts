@@ -44,7 +44,8 @@ export const scriptedOrigin = async (t: Teardown, script: Script): Promise<Scrip
     port,
     seen,
     script,
-    reached: (count) => (seen.length >= count ? Promise.resolve() : new Promise((resolve) => waiting.push({ count, resolve }))),
+    reached: (count) =>
+      seen.length >= count ? Promise.resolve() : new Promise((resolve) => waiting.push({ count, resolve })),
   };
   t.teardown(async () => {
     server.closeAllConnections();
@@ -60,4 +61,9 @@ export const barrier = (): { readonly opened: Promise<void>; open(): void } => {
     open = resolve;
   });
   return { opened, open: () => open() };
+};
+
+/** Resolves once `condition` holds, looked at once per turn of the event loop; the test's own time limit bounds it. */
+export const until = async (condition: () => boolean): Promise<void> => {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
 };

@@ -87,7 +87,7 @@ t.test('a missing package is remembered for a short time', async (t) => {
   const answer = await origin.get('/license/nosuch/badge.svg?label=licence&color=green');
   t.equal(answer.status, 200);
   t.match(answer.headers, {
-    'lacquer-badge': 'error',
+    'lacquer-badge': 'missing',
     'cache-control': 'public, max-age=300',
     'surrogate-key': 'package:nosuch kind:license',
   });

@@ -1,10 +1,11 @@
 import http from 'node:http';
 import net from 'node:net';
 import t from 'tap';
-import { ask, frontDoor } from '../helpers/front-door.ts';
-import { barrier, scriptedOrigin } from '../helpers/scripted-origin.ts';
+import { ask, type FrontDoor, frontDoor } from '../helpers/front-door.ts';
+import { barrier, scriptedOrigin, until } from '../helpers/scripted-origin.ts';
 
 const cacheable = { 'cache-control': 'max-age=60', 'content-type': 'text/plain' };
+const waiting = (door: FrontDoor, count: number) => until(() => door.proxy.gauges().requests_waiting === count);
 const times = <T>(n: number, make: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => make(i));
 
 t.test('a hundred concurrent misses of one key are one fill', async (t) => {
@@ -15,7 +16,7 @@ t.test('a hundred concurrent misses of one key are one fill', async (t) => {
   });
   const door = await frontDoor(t, origin.url);
   const answers = times(100, () => ask(door, '/one'));
-  await origin.reached(1);
+  await waiting(door, 100);
   gate.open();
   const all = await Promise.all(answers);
   t.equal(origin.seen.length, 1);
@@ -39,21 +40,24 @@ t.test('a fill outlives the client that started it, and others start before the 
   leader.write('GET /x HTTP/1.1\r\nHost: site.example\r\n\r\n');
   await new Promise((resolve) => leader.once('data', resolve));
   const firstBytes = new Promise<void>((resolve, reject) => {
-    const request = http.get({ port: door.port, path: '/x', headers: { host: 'site.example' }, agent: false }, (response) => {
-      response.once('data', (chunk: Buffer) => {
-        t.equal(chunk.toString(), '1234', 'half the body before the origin has sent the other');
-        leader.destroy();
-        gate.open();
-      });
-      let body = '';
-      response.on('data', (chunk: Buffer) => {
-        body += chunk;
-      });
-      response.on('end', () => {
-        t.equal(body, '12345678');
-        resolve();
-      });
-    });
+    const request = http.get(
+      { port: door.port, path: '/x', headers: { host: 'site.example' }, agent: false },
+      (response) => {
+        response.once('data', (chunk: Buffer) => {
+          t.equal(chunk.toString(), '1234', 'half the body before the origin has sent the other');
+          leader.destroy();
+          gate.open();
+        });
+        let body = '';
+        response.on('data', (chunk: Buffer) => {
+          body += chunk;
+        });
+        response.on('end', () => {
+          t.equal(body, '12345678');
+          resolve();
+        });
+      },
+    );
     request.on('error', reject);
   });
   await firstBytes;
@@ -74,7 +78,7 @@ t.test('a waiter whose variant differs is released to a fill of its own', async 
     ...times(5, () => ask(door, '/v', { headers: { 'accept-language': 'de' } })),
     ...times(5, () => ask(door, '/v', { headers: { 'accept-language': 'fr' } })),
   ];
-  await origin.reached(1);
+  await waiting(door, 10);
   gate.open();
   const bodies = (await Promise.all(answers)).map(({ body }) => body.toString());
   t.same(bodies, [...times(5, () => 'de'), ...times(5, () => 'fr')]);
@@ -90,7 +94,7 @@ t.test('an answer that may not be shared releases all at once, and later request
   });
   const door = await frontDoor(t, origin.url);
   const answers = times(8, () => ask(door, '/p'));
-  await origin.reached(1);
+  await waiting(door, 8);
   first.open();
   await origin.reached(8);
   t.pass('seven others under way at once');
@@ -103,9 +107,11 @@ t.test('an answer that may not be shared releases all at once, and later request
 
 t.test('garbage from the origin gives all the same error, from one fetch', async (t) => {
   let connections = 0;
+  const gate = barrier();
   const server = net.createServer((socket) => {
-    socket.once('data', () => {
+    socket.once('data', async () => {
       connections++;
+      await gate.opened;
       socket.end('this is not HTTP\r\n\r\n');
     });
     socket.on('error', () => socket.destroy());
@@ -113,7 +119,10 @@ t.test('garbage from the origin gives all the same error, from one fetch', async
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => server.close());
   const door = await frontDoor(t, `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`);
-  const all = await Promise.all(times(20, () => ask(door, '/g')));
+  const answers = times(20, () => ask(door, '/g'));
+  await waiting(door, 20);
+  gate.open();
+  const all = await Promise.all(answers);
   t.ok(all.every(({ status }) => status === 502));
   t.equal(connections, 1);
 });
@@ -138,7 +147,10 @@ t.test('a fill past its deadline answers 504 and the key is free again', async (
   });
   const door = await frontDoor(t, origin.url, { rules: [{ match: '/**', deadline: '150ms' }] });
   const all = await Promise.all(times(3, () => ask(door, '/slow')));
-  t.same(all.map(({ status }) => status), [504, 504, 504]);
+  t.same(
+    all.map(({ status }) => status),
+    [504, 504, 504],
+  );
   t.equal((await ask(door, '/slow')).body.toString(), 'late but well');
 });
 
