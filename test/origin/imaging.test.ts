@@ -130,8 +130,8 @@ t.test('threads take turns, are bounded, and one that hangs or dies takes no oth
 });
 
 t.test('imaging elsewhere: a shields-compatible server, here our own', async (t) => {
-  const server = await start({ pypi: { url: 'file:config/demo-pypi' }, downloads: { url: 'off' } });
-  const imaging = remoteImaging(`http://${server.address}`, 5_000, 'test', Date.now);
+  const server = await start({ deadline: '20s', pypi: { url: 'file:config/demo-pypi' }, downloads: { url: 'off' } });
+  const imaging = remoteImaging(`http://${server.address}`, 20_000, 'test', Date.now);
   t.teardown(async () => {
     await imaging.close();
     await server.close();
@@ -148,8 +148,9 @@ t.test('imaging elsewhere: a shields-compatible server, here our own', async (t)
   t.equal((await sharp(png).metadata()).height, 40);
 
   const front = await start({
+    deadline: '20s',
     pypi: { url: 'file:config/demo-pypi' },
-    imaging: { url: `http://${server.address}/` },
+    imaging: { url: `http://${server.address}/`, timeout: '10s' },
     downloads: { url: 'off' },
   });
   const license = await front.get((await front.get('/license/requests/badge.svg')).headers.location!);
