@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { ConfigError } from '../config/load.ts';
 import { parseMoment, parseWhere, type Test } from '../logs/filter.ts';
 import { FORMATS, type Format } from '../logs/format.ts';
 import { InputError } from '../logs/input-error.ts';
@@ -120,7 +121,10 @@ export const act =
     try {
       await action(...args);
     } catch (error) {
-      if (error instanceof InputError) {
+      if (error instanceof ConfigError) {
+        io.err(`lacquer: ${error.message}\n`);
+        io.exit(1);
+      } else if (error instanceof InputError) {
         io.err(`lacquer: ${error.message}\n`);
         io.exit(error.exitCode);
       } else if (isSystemError(error)) {

@@ -11,6 +11,7 @@ export interface Arrival {
   readonly route: string;
   readonly package: string;
   readonly url: string;
+  readonly host: string;
   /** ok: lives by ttl. negative: a 4xx or 5xx, lives by errorTtl. unstorable: every request goes to the origin. */
   readonly kind: 'ok' | 'negative' | 'unstorable';
   readonly bytes: number;
@@ -21,6 +22,7 @@ export interface Arrival {
   readonly changed: number;
   readonly cacheStatus: CacheStatusWord | '';
   readonly collapsed: boolean;
+  readonly stored: boolean;
   readonly why: string;
   readonly ttlSeconds: number;
   readonly ageSeconds: number;
@@ -55,6 +57,7 @@ const copy = (row: Row, kind: Arrival['kind']): Arrival => ({
   route: row.route !== '' ? row.route : kindOf(row.url),
   package: row.package,
   url: row.url,
+  host: row.host,
   kind,
   bytes: row.bytes,
   us: row.us,
@@ -63,6 +66,7 @@ const copy = (row: Row, kind: Arrival['kind']): Arrival => ({
   changed: row.changed,
   cacheStatus: row.cacheStatus,
   collapsed: row.collapsed,
+  stored: row.stored,
   why: row.why,
   ttlSeconds: row.ttlSeconds,
   ageSeconds: row.ageSeconds,

@@ -6,7 +6,7 @@ import { constants, createGunzip, gunzipSync } from 'node:zlib';
 import { type Format, lineParser } from './format.ts';
 import { InputError } from './input-error.ts';
 import { Interner } from './intern.ts';
-import { emptyRow } from './row.ts';
+import { emptyRow, type Row } from './row.ts';
 
 /** Where lines come from: a path, or '-' for stdin. `bytes` is its size on disk, 0 where it has none. */
 export interface Source {
@@ -68,19 +68,32 @@ const expandPattern = (pattern: string): string[] => {
 };
 
 /** Time of the first line that has one, epoch ms; Infinity when none of the head does. */
-const firstTime = async ({ path }: Source, format: Format): Promise<number> => {
-  if (path === '-') return Number.POSITIVE_INFINITY;
+const firstTime = async (source: Source, format: Format): Promise<number> => {
+  let first = Number.POSITIVE_INFINITY;
+  await readHead(source, format, HEAD_BYTES, (row) => {
+    if (first === Number.POSITIVE_INFINITY) first = row.startMs;
+  });
+  return first;
+};
+
+/** The rows in the first `bytes` of a file (before gunzipping); none of stdin, which can be read only once. */
+export const readHead = async (
+  { path }: Source,
+  format: Format,
+  bytes: number,
+  onRow: (row: Row) => void,
+): Promise<void> => {
+  if (path === '-') return;
   const file = await open(path);
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, 0);
     const raw = buffer.subarray(0, bytesRead);
     const head = isGzip(raw) ? gunzipSync(raw, { finishFlush: constants.Z_SYNC_FLUSH }) : raw;
     const parse = lineParser(format, new Interner(1024), []);
     const row = emptyRow();
     for (let at = 0, end = head.indexOf(10); end >= 0; at = end + 1, end = head.indexOf(10, at)) {
-      if (parse(head, at, end, row) === 'row') return row.startMs;
+      if (parse(head, at, end, row) === 'row') onRow(row);
     }
-    return Number.POSITIVE_INFINITY;
   } finally {
     await file.close();
   }

@@ -25,6 +25,9 @@ export const microsText = (us: number): string => {
 /** Seconds as 45s, 12.5m, 3h, 2.1d. */
 export const secondsText = (seconds: number): string => {
   const short = (value: number) => String(Number(value.toFixed(1)));
+  if (seconds > 0 && seconds % 86_400 === 0 && seconds > 86_400) return `${seconds / 86_400}d`;
+  if (seconds > 0 && seconds % 3600 === 0 && seconds < 172_800) return `${seconds / 3600}h`;
+  if (seconds === 0) return '0s';
   if (seconds < 1) return `${Math.round(seconds * 1000)}ms`;
   if (seconds < 120) return `${short(seconds)}s`;
   if (seconds < 7200) return `${short(seconds / 60)}m`;
