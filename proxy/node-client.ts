@@ -4,6 +4,7 @@ import type { Client } from './client.ts';
 import type { Answering, Exchange, GuardedStream } from './guarded-stream.ts';
 import { hasField, headText, isBodiless } from './message.ts';
 
+const NOTHING = Buffer.alloc(0);
 /** The `Client` of one request that node:http has parsed. */
 export class NodeClient implements Client, Answering {
   readonly id: string;
@@ -68,7 +69,8 @@ export class NodeClient implements Client, Answering {
     const counted = length === undefined || isBodiless(status) || hasField(headers, 'content-length');
     this.#left = this.#isHeadRequest || isBodiless(status) ? undefined : length;
     this.#response.writeHead(status, counted ? [...headers] : [...headers, 'Content-Length', String(length)]);
-    this.#response.flushHeaders();
+    // Not flushHeaders, which writes the head in UTF-8: bytes above 127 in a value (RFC 9110 5.5) would become two.
+    if (!this.#isHeadRequest && !isBodiless(status)) this.#response.write(NOTHING);
   }
 
   write(chunk: Buffer): boolean {

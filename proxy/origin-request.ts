@@ -1,4 +1,5 @@
 import { endToEnd, isProxyOwned } from './policy/hop.ts';
+import { maxForwards } from './policy/max-forwards.ts';
 import type { RequestHead } from './request-head.ts';
 
 /** Fields that speak of the client's own copy or piece; a fill asks for the whole (caching.md 10, 15). */
@@ -40,6 +41,11 @@ export const fillFields = (head: RequestHead, id: string, forwarded: readonly st
 };
 
 /** The same for a request that goes past the cache: the client's conditionals and body are its own business with the origin. */
-export const passFields = (head: RequestHead, id: string, forwarded: readonly string[]): string[] => [
-  ...travelling(head, () => false), 'Via', viaOf(head), 'X-Request-Id', id, ...forwarded,
-]; // biome-ignore format: one list
+export const passFields = (head: RequestHead, id: string, forwarded: readonly string[]): string[] => {
+  const left = head.method === 'OPTIONS' ? maxForwards(head.rawHeaders) : undefined;
+  return [
+    ...travelling(head, (name) => left !== undefined && name === 'max-forwards'),
+    ...(left === undefined ? [] : ['Max-Forwards', String(Math.max(0, left - 1))]),
+    'Via', viaOf(head), 'X-Request-Id', id, ...forwarded,
+  ]; // biome-ignore format: one list
+};

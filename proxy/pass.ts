@@ -10,8 +10,10 @@ import { cacheStatus } from './policy/cache-status.ts';
 import { endToEnd } from './policy/hop.ts';
 import { invalidated, isSafe } from './policy/invalidate.ts';
 import { currentAgeSeconds } from './policy/lifetime.ts';
+import { maxForwards } from './policy/max-forwards.ts';
 import { mayStandIn } from './policy/reuse.ts';
 import { headUpdates, updateBy304 } from './policy/validators.ts';
+import { keepPostAnswer } from './post-answer.ts';
 import type { RequestHead } from './request-head.ts';
 import type { Rules } from './rules.ts';
 import type { Serve } from './serve.ts';
@@ -79,7 +81,8 @@ export const openPass = (deps: PassDeps) => {
   };
 
   /** RFC 9111 4.4: what an unsafe request changed must not be served any more. */
-  const invalidate = (head: RequestHead, response: OriginResponse) => {
+  const invalidate = (head: RequestHead, response: OriginResponse): Promise<unknown> => {
+    const purges: Promise<unknown>[] = []; // at most three
     for (const { scheme, host, target } of invalidated(
       head.method,
       response.status,
@@ -89,19 +92,25 @@ export const openPass = (deps: PassDeps) => {
       const path = target.split('?', 1)[0]!;
       const key = keyOf(scheme, host, target, deps.rules.match(host, path).rule);
       deps.fills.forget(key.text);
-      deps.store.purge({ key }, { soft: false, dryRun: false }).catch(() => undefined);
+      purges.push(deps.store.purge({ key }, { soft: false, dryRun: false }));
     }
+    return Promise.all(purges).catch(() => undefined);
   };
 
   return {
     through(head: RequestHead, client: Client, outcome: Outcome): void {
+      if (head.method === 'OPTIONS' && maxForwards(head.rawHeaders) === 0) {
+        client.sendWhole(204, ['Allow', 'GET, HEAD, OPTIONS', 'Via', deps.via], undefined);
+        return serve.done(head, client, outcome, 204, 0);
+      }
       send(
         head,
         client,
         outcome,
         (response) => {
+          // Whether or not the client is still there: what it changed is changed
+          if (!isSafe(head.method)) keepPostAnswer(deps.store, head, response, clock(), invalidate(head, response));
           if (client.gone) response.abort();
-          else if (!isSafe(head.method)) invalidate(head, response);
           serve.direct(head, client, response, outcome);
         },
         (error) => fail(head, client, outcome, error),

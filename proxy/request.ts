@@ -100,6 +100,9 @@ export const openRequests = (deps: RequestDeps) => {
     if (decision.kind === 'unsatisfied') return unsatisfied(head, client);
     if (decision.kind === 'bypass') return deps.pass.through(head, client, bypassed('bypass', decision.why));
     const why = deps.hitForMiss.has(head.key.text) ? 'hit-for-miss' : store.why(head.key);
+    // What is not going to be stored, or is too large to be, is not fetched whole for the sake of a part
+    if (why === 'hit-for-miss' && head.facts.range !== undefined)
+      return deps.pass.through(head, client, forwarded('MISS', 'uri-miss', why));
     forward(head, client, undefined, 'MISS', why === 'vary' ? 'vary-miss' : 'uri-miss', why);
   };
 

@@ -283,7 +283,11 @@ export const openUpstream = (clock: () => number): Upstream => {
           elapsedUs: () => microsecondsSince(started),
           attempts,
           onBroken: (callback) => {
-            broken = callback;
+            const before = broken;
+            broken = () => {
+              before();
+              callback();
+            };
           },
           abort: () => current.abort(),
         });

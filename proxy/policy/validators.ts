@@ -61,10 +61,15 @@ export const updateBy304 = (
     initialAgeSeconds: age,
     purgedAtMs: undefined,
     vary: requestField === undefined ? entry.vary : varyOf(facts, requestField),
-    // A tag the origin only now gave to what it has just confirmed belongs to the body as it sent it.
-    forms: entry.forms.map((form, i) => (i === 0 && form.etag === undefined ? { ...form, etag: facts.etag } : form)),
+    forms: tagged(entry.forms, facts.etag),
     facts,
   };
+};
+
+/** A tag the origin only now gave to what it has just confirmed belongs to the body as it sent it. */
+const tagged = (forms: Entry['forms'], etag: string | undefined): Entry['forms'] => {
+  const [sent, ...made] = forms;
+  return sent === undefined || sent.etag !== undefined || etag === undefined ? forms : [{ ...sent, etag }, ...made];
 };
 
 const AGE: ReadonlySet<string> = new Set(['age']);

@@ -1,0 +1,32 @@
+// scratch composition until proxy/main.ts lands
+import { openMemory } from './scratch-store.ts';
+import { openFills, openGate, openHitForMiss } from './proxy/fills.ts';
+import { openPass } from './proxy/pass.ts';
+import { openServe } from './proxy/serve.ts';
+import { openRequests } from './proxy/request.ts';
+import { openUpstream } from './proxy/upstream.ts';
+import { openOrigins } from './proxy/origins/origins.ts';
+import { openContent } from './proxy/content.ts';
+import { openCompressor } from './proxy/compressor.ts';
+import { compileRules } from './proxy/rules.ts';
+import { headOf } from './proxy/request-head.ts';
+import { createRoads } from './proxy/server.ts';
+import { forwardedFields } from './proxy/edge/forwarded.ts';
+export const startProxy = async (config: any, d: any): Promise<any> => {
+  const clock = d.clock ?? Date.now; const store = openMemory(config.cache.variants); store.setNow(clock);
+  const rules = compileRules(config); const count = () => {};
+  const upstream = openUpstream(clock);
+  const origins = openOrigins(config, { log: { info() {}, warn() {} }, clock: () => performance.now(), count } as any);
+  const via = `1.1 ${config.proxy.name}`; const name = config.proxy.name;
+  const serve = openServe({ store, name, via, finish: () => {} } as any);
+  const hitForMiss = openHitForMiss(clock);
+  const content = openContent({ store, upstream, origins, prefix: config.shields.prefix, clock, count });
+  const forwarded = (head: any, client: any): string[] => { void forwardedFields; return ['X-Forwarded-For', client.remoteAddress, 'X-Forwarded-Host', head.host, 'X-Forwarded-Proto', head.scheme, 'Via', via]; };
+  const fills = openFills({ store, upstream, origins, content, gate: openGate(config.proxy.limits), clock, maxObject: config.cache.maxObject, workers: 1, forwarded, compress: openCompressor(store, count), notShared: (k: string) => hitForMiss.mark(k), ended: () => {} } as any, { waiters: config.proxy.limits.waiters, variants: config.cache.variants });
+  const pass = openPass({ store, fills, upstream, origins, serve, rules, clock, name, via, forwarded } as any);
+  const { handle } = openRequests({ forwarded, store, fills, pass, serve, hitForMiss, clock, name, via, overloaded: () => false, count } as any);
+  const roads = createRoads({ front: { head: (parts: any) => headOf(parts, rules), generation: 1, handle } as any, config, count } as any);
+  const addresses: string[] = [];
+  for (const l of config.proxy.listen) addresses.push(await roads.listen(l));
+  return { addresses, store, close: async () => { await roads.close(); origins.close(); await store.close(); } };
+};
