@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Logger, pino } from 'pino';
 import { type Config, type ConfigInput, configSchema } from '../../config/schema.ts';
+import type { Metrics } from '../../proxy/front.ts';
 import type { Store } from '../../proxy/store/store.ts';
 
 /** A proxy started for one configuration, on a clock that only the cases move. */
@@ -17,9 +18,11 @@ export interface ProxyUnderTest {
 /** What is needed of proxy/main.ts, whether from the sources or from dist/. */
 export type StartProxy = (
   config: Config,
-  deps: { log: Logger; clock: () => number; workers: 1 },
+  deps: { log: Logger; metrics: Metrics; clock: () => number; workers: 1 },
 ) => Promise<{ readonly addresses: readonly string[]; readonly store: Pick<Store, 'purge'>; close(): Promise<void> }>;
 
+const nothing = () => undefined;
+const UNCOUNTED: Metrics = { request: nothing, origin: nothing, add: nothing, set: nothing };
 const START_MS = Date.parse('2031-05-06T12:00:00Z');
 
 /** One proxy per distinct configuration, started when first asked for. */
@@ -36,7 +39,7 @@ export const proxyFarm = (startProxy: StartProxy, originPort: number) => {
       log: { level: 'silent', access: 'off' },
     });
     let nowMs = START_MS;
-    const proxy = await startProxy(config, { log: pino({ level: 'silent' }), clock: () => nowMs, workers: 1 });
+    const proxy = await startProxy(config, { log: pino({ level: 'silent' }), metrics: UNCOUNTED, clock: () => nowMs, workers: 1 });
     return {
       port: Number(proxy.addresses[0]!.split(':').at(-1)),
       clock: {
