@@ -79,7 +79,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
     this.#hold(chunk);
     // A head that comes byte by byte is scanned again per line, not per byte.
     if (this.state === 'none' && (chunk.includes(LF) || this.#held!.length > limits.headSize)) this.#runHeld();
-    return this.#held === undefined || this.#held.length < HELD_BYTES;
+    return this.#heldBytes < HELD_BYTES;
   }
 
   /** No more requests after the one under way; right away when there is none. */
@@ -211,6 +211,10 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
     road.front.handle(head, this);
   }
 
+  get #heldBytes(): number {
+    return this.#held?.length ?? 0;
+  }
+
   #hold(bytes: Buffer): void {
     this.#held = this.#held === undefined ? Buffer.from(bytes) : Buffer.concat([this.#held, bytes]);
   }
@@ -222,7 +226,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
       this.#held = undefined;
       this.#run(held, held.length);
       if (this.#receiver || this.#lingering || this.gone) return;
-      if (this.#held === undefined) this.socket.resume();
+      if (this.#heldBytes < HELD_BYTES) this.socket.resume();
     }
     if (this.#ended && this.state === 'none') this.#linger();
   }

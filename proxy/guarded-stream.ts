@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { BodyGuard } from './body-guard.ts';
@@ -6,6 +7,7 @@ import { refusalBytes, refusalMessage } from './refusal.ts';
 import type { RequestHead } from './request-head.ts';
 import type { Peer, Receiver, Road } from './road.ts';
 import { sendQueue } from './send-queue.ts';
+import { Tunnel } from './tunnel.ts';
 
 const HELD_BYTES = 64 * 1024;
 const LINGER_MS = 2000;
@@ -55,6 +57,7 @@ export class GuardedStream extends Duplex implements Receiver {
   #skipped = 0;
   exchange: Exchange | undefined;
   answering: Answering | undefined;
+  #tunnel: Tunnel | undefined;
 
   constructor(road: Road, socket: Socket, peer: Peer, headSinceMs: number) {
     super({ allowHalfOpen: true, highWaterMark: 64 * 1024 });
@@ -69,14 +72,14 @@ export class GuardedStream extends Duplex implements Receiver {
   feed(bytes: Buffer): boolean {
     this.#activeMs = this.#road.wheel.now();
     if (this.#state === 'over') return true;
-    if (this.#state === 'tunnel') return this.push(bytes);
+    if (this.#tunnel) return this.#tunnel.push(bytes);
     this.#held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes]);
     return this.#advance() && this.#held.length < HELD_BYTES;
   }
 
   feedEnd(): void {
     this.#ended = true;
-    if (this.#state === 'tunnel') this.push(null);
+    if (this.#tunnel) this.#tunnel.push(null);
     else if (this.#state === 'body') this.destroy();
     else if (this.#state === 'head') this.#linger();
   }
@@ -90,6 +93,8 @@ export class GuardedStream extends Duplex implements Receiver {
     this.#close = true;
     this.answering?.closeAfter();
     if (this.#state === 'head') this.#linger();
+    // a tunnel has no end of its own that could be waited for
+    this.#tunnel?.end();
   }
 
   /** node:http has finished with the request it was given. */
@@ -118,7 +123,7 @@ export class GuardedStream extends Duplex implements Receiver {
   }
 
   due(nowMs: number): number {
-    if (this.destroyed && this.#lingerUntilMs === 0) return 0;
+    if (this.destroyed && this.#lingerUntilMs === 0 && !this.#tunnel) return 0;
     const { limits } = this.#road;
     if (this.#lingerUntilMs > 0) {
       if (nowMs < this.#lingerUntilMs) return this.#lingerUntilMs;
@@ -157,12 +162,11 @@ export class GuardedStream extends Duplex implements Receiver {
 
   override _final(callback: (error?: Error | null) => void): void {
     callback();
-    if (this.#state === 'tunnel') this.#socket.end();
-    else this.#linger();
+    this.#linger();
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    if (this.#lingerUntilMs === 0) this.#socket.destroy();
+    if (this.#lingerUntilMs === 0 && !this.#tunnel) this.#socket.destroy();
     this.answering?.left();
     callback(error);
   }
@@ -217,13 +221,11 @@ export class GuardedStream extends Duplex implements Receiver {
     this.#skipped = 0;
     const bytes = this.#take(parsed.length);
     const { front, limits, onUpgrade } = this.#road;
-    if (parsed.framing.kind === 'length' && parsed.framing.length > limits.bodySize) {
-      this.refuse('body-too-large', {
-        kind: 'refusal',
-        why: 'body-too-large',
-        method: parsed.method,
-        target: parsed.target,
-      });
+    const { method, target, framing } = parsed;
+    const tooLarge = framing.kind === 'length' && framing.length > limits.bodySize;
+    if (tooLarge || !METHODS.includes(method)) {
+      const why = tooLarge ? 'body-too-large' : 'method-unknown';
+      this.refuse(why, { kind: 'refusal', why, method, target });
       return false;
     }
     const { address, scheme } = this.#road.arrival(this.peer, parsed.rawHeaders);
@@ -232,9 +234,12 @@ export class GuardedStream extends Duplex implements Receiver {
     this.exchange = { parsed, head, startMs: this.#road.now(), id: this.#road.nextId(), remoteAddress: address };
     if (parsed.upgrade !== undefined && head.rule.upgrade && onUpgrade) {
       this.#state = 'tunnel';
+      const tunnel = new Tunnel(this.#socket);
+      this.#tunnel = tunnel;
       const { id, startMs } = this.exchange;
-      if (this.#held.length > 0) this.push(this.#take(this.#held.length));
-      onUpgrade({ head, id, startMs, remoteAddress: address, peerAddress: this.peer.address, stream: this });
+      if (this.#held.length > 0) tunnel.push(this.#take(this.#held.length));
+      this.destroy();
+      onUpgrade({ head, id, startMs, remoteAddress: address, peerAddress: this.peer.address, stream: tunnel });
       return false;
     }
     if (++this.#requests === limits.requestsPerConnection) this.#close = true;

@@ -31,7 +31,7 @@ export const REFUSALS = {
   'host-missing': 400, 'host-twice': 400, 'host-invalid': 400, 'host-mismatch': 400, 'target-form': 400, 'length-with-coding': 400,
   'length-twice': 400, 'length-invalid': 400, 'coding-invalid': 400, 'coding-unknown': 501, 'coding-in-1.0': 400, 'body-on-get': 400,
   'target-too-long': 414, 'head-too-large': 431, 'too-many-headers': 431, 'body-too-large': 413, 'chunk-invalid': 400, 'trailer-invalid': 400,
-  'head-timeout': 408, 'body-timeout': 408, method: 405, expectation: 417, overload: 503, parser: 400,
+  'head-timeout': 408, 'body-timeout': 408, method: 405, 'method-unknown': 501, expectation: 417, overload: 503, parser: 400,
 } as const; // biome-ignore format: a table of words
 
 export type RefusalWord = keyof typeof REFUSALS;

@@ -5,6 +5,10 @@ import type { Answering, Exchange, GuardedStream } from './guarded-stream.ts';
 import { hasField, headText, isBodiless } from './message.ts';
 
 const NOTHING = Buffer.alloc(0);
+
+/** Methods for which an empty body is one: it travels as `Content-Length: 0`. */
+const MAY_BE_EMPTY = new Set(['POST', 'PUT', 'PATCH']);
+
 /** The `Client` of one request that node:http has parsed. */
 export class NodeClient implements Client, Answering {
   readonly id: string;
@@ -30,7 +34,9 @@ export class NodeClient implements Client, Answering {
     this.remoteAddress = exchange.remoteAddress;
     this.peerAddress = stream.peer.address;
     const { framing, httpVersion, method } = exchange.parsed;
-    this.body = framing.kind === 'none' ? undefined : request;
+    const isEmpty =
+      framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0 && !MAY_BE_EMPTY.has(method));
+    this.body = isEmpty ? undefined : request;
     this.#response = response;
     this.#stream = stream;
     this.#isHeadRequest = method === 'HEAD';
