@@ -7,7 +7,9 @@ type AddCommands = (program: Command) => void;
 const COMMANDS: Record<string, () => Promise<AddCommands>> = {
   start: async () => (await import('./start.ts')).addStartCommands,
   check: async () => (await import('./check.ts')).addCheckCommand,
+  explain: async () => (await import('./explain.ts')).addExplainCommand,
   purge: async () => (await import('./purge.ts')).addPurgeCommand,
+  stats: async () => (await import('./stats.ts')).addStatsCommand,
   logs: async () => (await import('./logs.ts')).addLogsCommands,
 };
 const FILE_OF: Record<string, string> = { proxy: 'start', origin: 'start' };

@@ -64,6 +64,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
 
   closeAfter(): void {
     this.#close = true;
+    this.#receiver?.closeAfter();
   }
 
   /** `length` bytes have been read into the road's shared buffer. false: read no more for now. */

@@ -89,9 +89,13 @@ export class GuardedStream extends Duplex implements Receiver {
     this.destroy();
   }
 
-  drain(): void {
+  closeAfter(): void {
     this.#close = true;
     this.answering?.closeAfter();
+  }
+
+  drain(): void {
+    this.closeAfter();
     if (this.#state === 'head') this.#linger();
     // a tunnel has no end of its own that could be waited for
     this.#tunnel?.end();

@@ -26,7 +26,7 @@ import { compileRules, type Rule, type Rules } from './rules.ts';
 import { openServe } from './serve.ts';
 import { createRoads } from './server.ts';
 import { openStore } from './store/open.ts';
-import type { Store } from './store/store.ts';
+import type { PurgeReceipt, PurgeTarget, Store } from './store/store.ts';
 import { upgrade } from './upgrade.ts';
 import { openUpstream } from './upstream.ts';
 
@@ -47,13 +47,20 @@ export interface Proxy {
   readonly addresses: readonly string[];
   readonly front: Front;
   readonly store: Store;
+  /** As compiled from the configuration that holds now. */
+  readonly rules: Rules;
+  /** Removes or marks stale what is stored; a fill of it under way stores nothing any more. */
+  purge(target: PurgeTarget, options: { readonly soft: boolean; readonly dryRun: boolean }): Promise<PurgeReceipt>;
   /** What is under way, for health and stats. */
   gauges(): Readonly<Record<string, number>>;
   /** Applied between two requests, to what is stored too. Throws, changing nothing, when the new one cannot run. */
   reload(config: Config): Promise<void>;
   reopenLogs(): void;
-  /** Takes no more connections; resolves when everything accepted is answered, at the deadline at the latest. */
-  drain(deadlineMs: number): Promise<void>;
+  /**
+   * Takes no more connections; resolves when everything accepted is answered, at the deadline at the latest. For `idleMs` a
+   * kept-alive connection may send one request more.
+   */
+  drain(deadlineMs: number, idleMs?: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -196,6 +203,11 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     addresses,
     front,
     store,
+    rules,
+    purge: (target, options) => {
+      if ('key' in target && !options.dryRun) fills.forget(target.key.text);
+      return store.purge(target, options);
+    },
     gauges: () => ({
       fills_active: gate.active,
       fills_queued: gate.waiting,
@@ -215,7 +227,7 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
       setTimeout(() => before.origins.close(), OLD_ORIGINS_MS).unref();
     },
     reopenLogs: () => accessLog.reopen(),
-    drain: (deadlineMs) => roads.drain(deadlineMs),
+    drain: (deadlineMs, idleMs) => roads.drain(deadlineMs, idleMs),
     async close() {
       await roads.close();
       current.origins.close();

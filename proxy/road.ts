@@ -63,5 +63,8 @@ export interface Receiver {
   feedEnd(): void;
   gone(): void;
   due(nowMs: number): number;
+  /** The next answer is the last one. */
+  closeAfter(): void;
+  /** The one under way is the last; without one it ends now. */
   drain(): void;
 }

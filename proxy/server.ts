@@ -31,8 +31,12 @@ export interface Roads {
   listen(listener: Pick<ListenerConfig, 'address'> | Server): Promise<string>;
   /** Takes over a connected socket whose first HTTP/1 byte has not been read, or was put back with unshift. */
   accept(socket: Socket, from: { tls: boolean; remoteAddress: string }): void;
-  /** Accepts no more, lets requests under way finish, closes the rest; resolves when all are gone, at `deadlineMs` at the latest. */
-  drain(deadlineMs: number): Promise<void>;
+  /**
+   * Accepts no more and lets requests under way finish. A kept-alive client without one may send one more within `idleMs`
+   * (answered with Connection: close), so that none meets a closed door with its request on the way; then it is closed.
+   * Resolves when all are gone, at `deadlineMs` at the latest.
+   */
+  drain(deadlineMs: number, idleMs?: number): Promise<void>;
   close(): Promise<void>;
   readonly connections: number;
 }
@@ -162,10 +166,14 @@ export const createRoads = (options: RoadOptions): Roads => {
     get connections() {
       return connections.size;
     },
-    async drain(deadlineMs) {
+    async drain(deadlineMs, idleMs = 0) {
       draining = true;
       stopped = stopListening();
-      for (const connection of connections) connection.drain();
+      for (const connection of connections) connection.closeAfter();
+      const closeIdle = () => {
+        for (const connection of connections) connection.drain();
+      };
+      const idle = idleMs > 0 ? setTimeout(closeIdle, idleMs) : closeIdle();
       let timer: NodeJS.Timeout | undefined;
       await Promise.race([
         Promise.all([...connections].map(closed)),
@@ -174,6 +182,7 @@ export const createRoads = (options: RoadOptions): Roads => {
         }),
       ]);
       clearTimeout(timer);
+      clearTimeout(idle ?? undefined);
       await end();
     },
     async close() {

@@ -10,8 +10,8 @@ export interface ChildBody {
   /** Throws when it cannot run on `config`; then the old one still holds. */
   reload(config: Config): Promise<void>;
   reopenLogs(): void;
-  /** Resolves when nothing accepted is left, at the deadline at the latest. */
-  drain(deadlineMs: number): Promise<void>;
+  /** Resolves when nothing accepted is left, at the deadline at the latest; idle clients may send one more for `idleMs`. */
+  drain(deadlineMs: number, idleMs: number): Promise<void>;
   /** Does what the primary asks (purge, explain, stats …); throws for the unknown. */
   answer(what: string, args: unknown): Promise<unknown>;
   /** What was counted since the last call; called each second. */
@@ -54,8 +54,8 @@ export const runChild = (start: (config: Config, context: ChildContext) => Promi
       if (delta) tell({ type: 'delta', delta });
     };
     const timer = setInterval(report, DELTA_EVERY_MS);
-    leave = async (deadlineMs) => {
-      await running.drain(deadlineMs);
+    leave = async (deadlineMs, idleMs) => {
+      await running.drain(deadlineMs, idleMs);
       clearInterval(timer);
       report();
       await close();
@@ -68,13 +68,13 @@ export const runChild = (start: (config: Config, context: ChildContext) => Promi
   };
 
   let reopenAll = (): void => undefined;
-  let leave = async (_deadlineMs: number): Promise<void> => undefined;
-  const goAway = (deadlineMs: number): void => {
+  let leave = async (_deadlineMs: number, _idleMs: number): Promise<void> => undefined;
+  const goAway = (deadlineMs: number, idleMs: number): void => {
     if (isLeaving) return;
     isLeaving = true;
     // A straggler must not outlive its deadline by a timer or socket nobody thought of.
     setTimeout(() => process.exit(0), deadlineMs + 500).unref();
-    leave(deadlineMs).then(
+    leave(deadlineMs, idleMs).then(
       () => process.exit(0),
       () => process.exit(1),
     );
@@ -96,7 +96,7 @@ export const runChild = (start: (config: Config, context: ChildContext) => Promi
       case 'reopen':
         return reopenAll();
       case 'drain':
-        return goAway(message.deadlineMs);
+        return goAway(message.deadlineMs, message.idleMs);
       case 'bus':
         for (const listener of listeners) listener(message.message);
         return;
@@ -106,7 +106,7 @@ export const runChild = (start: (config: Config, context: ChildContext) => Promi
   };
 
   process.on('message', (message: ToChild) => void hear(message));
-  process.on('disconnect', () => goAway(ORPHAN_DEADLINE_MS));
+  process.on('disconnect', () => goAway(ORPHAN_DEADLINE_MS, 0));
   for (const signal of ['SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined);
   process.on('SIGTERM', () => tell({ type: 'leaving' }));
   tell({ type: 'listening-for-start' });

@@ -95,12 +95,12 @@ export class Child extends EventEmitter<ChildEvents> {
     if (this.#process.connected) this.#process.send(message, () => undefined);
   }
 
-  /** Lets it finish what it accepted; SIGKILL when it is not gone a little after the deadline. */
-  async drain(deadlineMs: number): Promise<void> {
+  /** Lets it finish what it accepted, and idle clients send one more for `idleMs`; SIGKILL when it is not gone a little after the deadline. */
+  async drain(deadlineMs: number, idleMs: number): Promise<void> {
     if (this.state === 'gone') return;
     this.state = 'draining';
     this.isSentAway = true;
-    this.send({ type: 'drain', deadlineMs });
+    this.send({ type: 'drain', deadlineMs, idleMs });
     const timer = setTimeout(() => this.kill(), deadlineMs + KILL_AFTER_MS);
     await once(this, 'exit');
     clearTimeout(timer);

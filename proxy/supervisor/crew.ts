@@ -25,6 +25,10 @@ export class StartError extends Error {
 }
 
 const START_TIMEOUT_MS = 30_000;
+/** A replaced child has time: its kept-alive clients get to know with their next answer. */
+const REPLACED_IDLE_MS = 10_000;
+/** When all stop, somebody waits for the end. */
+const STOPPED_IDLE_MS = 500;
 const RELOAD_TIMEOUT_MS = 10_000;
 /** A child reports each second; one that is silent for so long is stuck and is killed. */
 const SILENT_MS = 30_000;
@@ -116,7 +120,7 @@ export class Crew {
         }
       }
       const leaver = old[i];
-      if (leaver) drains.push(leaver.drain(before.config.proxy.drain));
+      if (leaver) drains.push(leaver.drain(before.config.proxy.drain, REPLACED_IDLE_MS));
     }
   }
 
@@ -124,7 +128,7 @@ export class Crew {
   async drain(deadlineMs: number): Promise<void> {
     this.#isStopping = true;
     clearInterval(this.#watchdog);
-    await Promise.all([...this.#children].map((child) => child.drain(deadlineMs)));
+    await Promise.all([...this.#children].map((child) => child.drain(deadlineMs, STOPPED_IDLE_MS)));
   }
 
   killAll(): void {
@@ -197,7 +201,7 @@ export class Crew {
     const child = this.#fork();
     child.started(START_TIMEOUT_MS).then((failure) => {
       if (failure !== undefined) child.kill();
-      leaver.drain(this.#orders.config.proxy.drain).catch(this.#unexpected);
+      leaver.drain(this.#orders.config.proxy.drain, REPLACED_IDLE_MS).catch(this.#unexpected);
     }, this.#unexpected);
   }
 

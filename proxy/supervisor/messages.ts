@@ -7,7 +7,7 @@ export type ToChild =
   | { readonly type: 'start'; readonly config: Config; readonly place: Place }
   | { readonly type: 'reload'; readonly config: Config }
   | { readonly type: 'reopen' }
-  | { readonly type: 'drain'; readonly deadlineMs: number }
+  | { readonly type: 'drain'; readonly deadlineMs: number; readonly idleMs: number }
   | { readonly type: 'bus'; readonly message: BusMessage }
   | { readonly type: 'ask'; readonly id: number; readonly what: string; readonly args: unknown };
 

@@ -1,0 +1,25 @@
+import { answersOf } from './answers.ts';
+import { startProxy } from './main.ts';
+import { WorkerMetrics } from './metrics.ts';
+import { runChild } from './supervisor/child-runtime.ts';
+
+// The process entry of a proxy worker under the supervisor.
+runChild(async (config, { log, bus, place }) => {
+  const metrics = new WorkerMetrics();
+  const proxy = await startProxy(config, { log, metrics, bus, workers: place.of, worker: place.serial });
+  return {
+    reload: (next) => proxy.reload(next),
+    reopenLogs: () => proxy.reopenLogs(),
+    drain: async (deadlineMs, idleMs) => {
+      await proxy.drain(deadlineMs, idleMs);
+      await proxy.close();
+      metrics.close();
+    },
+    answer: answersOf(proxy, Date.now),
+    delta: () => {
+      for (const [name, value] of Object.entries(proxy.gauges())) metrics.set(name, value);
+      for (const [name, value] of Object.entries(proxy.store.stats())) metrics.set(`store_${name}`, value);
+      return metrics.takeDelta();
+    },
+  };
+});
