@@ -4,14 +4,14 @@ import { Flight } from './flight.ts';
 import type { Origins } from './origin-pool.ts';
 import { fillFields } from './origin-request.ts';
 import type { OriginOutcome } from './outcome.ts';
-import type { ResponseFacts } from './policy/facts.ts';
+import type { RequestFacts, ResponseFacts } from './policy/facts.ts';
 import { endToEnd } from './policy/hop.ts';
 import { initialAgeSeconds } from './policy/lifetime.ts';
 import { firstOf } from './policy/lines.ts';
 import { responseFacts } from './policy/parse-facts.ts';
 import type { RefuseReason } from './policy/reasons.ts';
 import { isFailure, mayShare, mayStandIn } from './policy/reuse.ts';
-import { storable, storedFields } from './policy/storable.ts';
+import { excludedFields, storable, storedFields } from './policy/storable.ts';
 import { answers, revalidationFields, updateBy304 } from './policy/validators.ts';
 import { variantMatches, varyOf } from './policy/vary.ts';
 import type { RequestHead } from './request-head.ts';
@@ -121,6 +121,11 @@ export class Fill {
     this.#begunAtMs = deps.clock();
   }
 
+  /** What the origin was asked: a fill is a GET, also where a HEAD caused it. */
+  get #asked(): RequestFacts {
+    return { ...this.head.facts, method: 'GET' };
+  }
+
   get waiting(): number {
     return this.#waiters.length;
   }
@@ -220,7 +225,7 @@ export class Fill {
     if (isFailure(facts) && stale && mayStandIn(stale, head.rule, now))
       return this.#refuse(response, origin, response.status >= 500 ? 'status' : 'degraded');
 
-    const verdict = storable(head.facts, facts, head.rule);
+    const verdict = storable(this.#asked, facts, head.rule);
     const length = contentLength(response.rawHeaders);
     if (!verdict.store) return this.#unshareable(response, facts, origin, verdict.reason);
     if (length !== undefined && length > this.#deps.maxObject && this.#waiters.length <= 1)
@@ -236,11 +241,14 @@ export class Fill {
 
   #revalidated(response: OriginResponse, stale: Entry, origin: OriginOutcome, now: number): void {
     response.body.resume();
-    const entry = updateBy304(stale, response.rawHeaders, response.startedMs, now, this.head.facts.field);
+    const entry = updateBy304(stale, response.rawHeaders, response.startedMs, now, this.head);
     const outcome = { ...origin, changed: false };
-    const put = this.#deps.store.put(this.head.key, entry, this.#token);
-    this.#end(put, outcome);
-    this.#settleAll({ kind: 'entry', entry, revalidated: true, stored: true, origin: outcome });
+    const verdict = storable(this.#asked, entry.facts, this.head.rule);
+    // A 304 may forbid what the 200 allowed: then it is an answer to the request that asked, and to no other
+    if (!verdict.store) this.#releaseOthers(verdict.reason);
+    if (verdict.store) this.#end(this.#deps.store.put(this.head.key, entry, this.#token), outcome);
+    else this.#end(undefined, outcome, verdict.reason);
+    this.#settleAll({ kind: 'entry', entry, revalidated: true, stored: verdict.store, origin: outcome });
   }
 
   #followed(response: OriginResponse, target: string, origin: OriginOutcome, now: number): void {
@@ -252,7 +260,7 @@ export class Fill {
         const entry = this.#deps.content.entryOf(head, shield, response, now);
         const changed = this.stale && this.stale.forms[0]?.etag !== entry.forms[0]?.etag;
         const outcome = { ...origin, changed };
-        const kept = shield.permanent && storable(head.facts, entry.facts, head.rule).store;
+        const kept = shield.permanent && storable(this.#asked, entry.facts, head.rule).store;
         this.#end(
           kept ? this.#deps.store.put(head.key, entry, this.#token) : undefined,
           outcome,
@@ -284,7 +292,7 @@ export class Fill {
   ): void {
     this.#phase = 'flying';
     clearTimeout(this.#deadline);
-    const vary = varyOf(facts, this.head.facts.field);
+    const vary = varyOf(facts, this.head.facts.field, this.head.rule);
     const flight = new Flight({
       status: response.status,
       headers: endToEnd(response.rawHeaders),
@@ -297,9 +305,11 @@ export class Fill {
       origin,
     });
     this.flight = flight;
-    // What is stale or must be validated from the start serves the one that caused the fetch, not those who waited meanwhile
+    // What is stale or must be validated from the start serves the one that caused the fetch, not those who waited meanwhile;
+    // so do fields that private="…" or no-cache="…" keep from them
     if (!mayShare({ ...flight, storedAtMs: now, keyText: this.head.key.text }, this.head.rule, now))
       this.#releaseOthers('expired');
+    else if (excludedFields(facts).size > 0) this.#releaseOthers('private');
     this.#pump(response, flight);
     // A body that came with its head is complete before the next turn: then it goes out whole, in one write.
     setImmediate(() => this.#announce(flight));

@@ -12,6 +12,7 @@ import { invalidated, isSafe } from './policy/invalidate.ts';
 import { currentAgeSeconds } from './policy/lifetime.ts';
 import { maxForwards } from './policy/max-forwards.ts';
 import { mayStandIn } from './policy/reuse.ts';
+import { storable } from './policy/storable.ts';
 import { headUpdates, updateBy304 } from './policy/validators.ts';
 import { keepPostAnswer } from './post-answer.ts';
 import type { RequestHead } from './request-head.ts';
@@ -147,7 +148,8 @@ export const openPass = (deps: PassDeps) => {
     const entry =
       verdict === 'stale'
         ? { ...stale, purgedAtMs: stale.purgedAtMs ?? now }
-        : updateBy304(stale, response.rawHeaders, response.startedMs, now, head.facts.field);
+        : updateBy304(stale, response.rawHeaders, response.startedMs, now, head);
+    if (verdict === 'update' && !storable({ ...head.facts, method: 'GET' }, entry.facts, head.rule).store) return;
     deps.store.put(head.key, entry, deps.store.beginFill(head.key)).catch(() => undefined);
   }
 };

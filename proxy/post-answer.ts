@@ -44,7 +44,7 @@ export const keepPostAnswer = (
         requestedAtMs: response.startedMs,
         storedAtMs: nowMs,
         initialAgeSeconds: initialAgeSeconds(facts, response.startedMs, nowMs),
-        vary: varyOf(facts, head.facts.field),
+        vary: varyOf(facts, head.facts.field, head.rule),
         tags: tagsOf(headers, head),
         forms: [{ coding: 'identity', etag: facts.etag, length, body }],
         purgedAtMs: undefined,

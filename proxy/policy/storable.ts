@@ -4,6 +4,7 @@ import { graceSecondsOf, type LifetimeRule, ruleTtl, staleIfErrorSecondsOf, ttlS
 import { type RawHeaders, without } from './lines.ts';
 import type { RefuseReason } from './reasons.ts';
 import { isFinal, isHeuristicallyCacheable, isUnderstood } from './status.ts';
+import { variesWithoutEnd } from './vary.ts';
 
 export type Verdict = { readonly store: true } | { readonly store: false; readonly reason: RefuseReason };
 export type StorableRule = LifetimeRule & Pick<Rule, 'storeSetCookie'>;
@@ -29,7 +30,7 @@ export const storable = (request: RequestFacts, response: ResponseFacts, rule: S
   if (response.hasSetCookie && !rule.storeSetCookie && !excludedFields(response).has('set-cookie'))
     return refuse('set-cookie');
   if (request.hasAuthorization && !allowsAuthorized(response)) return refuse('authorization');
-  if (response.vary === '*') return refuse('vary-star');
+  if (variesWithoutEnd(response)) return refuse('vary-star');
   if (!hasLifetime(response, rule)) return refuse('no-lifetime');
   return isUsable(response, rule) ? STORE : refuse('expired');
 };

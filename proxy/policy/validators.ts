@@ -1,11 +1,12 @@
 import type { Entry } from '../entry.ts';
+import type { Rule } from '../rules.ts';
 import type { RequestFacts } from './facts.ts';
 import { endToEnd } from './hop.ts';
 import { initialAgeSeconds } from './lifetime.ts';
 import { firstOf, linesOf, members, type RawHeaders, without } from './lines.ts';
 import { responseFacts } from './parse-facts.ts';
 import { storedFields } from './storable.ts';
-import { varyOf } from './vary.ts';
+import { type TravelRule, varyOf } from './vary.ts';
 
 /** Request lines that ask the origin whether the stored response still holds (RFC 9111 4.3.1); empty without a validator. */
 export const revalidationFields = ({ facts }: Pick<Entry, 'facts'>): string[] => {
@@ -32,19 +33,24 @@ const KEPT: ReadonlySet<string> = new Set([
   'content-digest',
 ]);
 const KEPT_WITH_ETAG: ReadonlySet<string> = new Set([...KEPT, 'etag']);
+/** For one client; without `setCookie: store` they must not reach the others through what is stored. */
+const COOKIES: ReadonlySet<string> = new Set(['set-cookie', 'set-cookie2']);
+
+export type UpdateRule = TravelRule & Pick<Rule, 'storeSetCookie'>;
 
 /**
  * The entry after a 304: every field of it replaces all stored lines of that name; freshness starts anew, a soft purge is
- * over, the body stays. `requestField` of the request that was sent renews the variant's pairs where Vary changed.
+ * over, the body stays. `asked`, the request that was sent, renews the variant's pairs.
  */
 export const updateBy304 = (
   entry: Entry,
   rawHeaders: RawHeaders,
   requestedAtMs: number,
   receivedAtMs: number,
-  requestField?: RequestFacts['field'],
+  asked: { readonly facts: Pick<RequestFacts, 'field'>; readonly rule: UpdateRule },
 ): Entry => {
-  const update = without(endToEnd(rawHeaders), entry.facts.etag === undefined ? KEPT : KEPT_WITH_ETAG);
+  const named = without(endToEnd(rawHeaders), entry.facts.etag === undefined ? KEPT : KEPT_WITH_ETAG);
+  const update = asked.rule.storeSetCookie ? named : without(named, COOKIES);
   const merged = merge(entry.headers, update);
   // Age is of this exchange alone; it is not stored, so it is read from the 304 itself.
   const facts = responseFacts(entry.status, [...without(merged, AGE), ...ageLines(rawHeaders)]);
@@ -60,7 +66,7 @@ export const updateBy304 = (
     storedAtMs: receivedAtMs,
     initialAgeSeconds: age,
     purgedAtMs: undefined,
-    vary: requestField === undefined ? entry.vary : varyOf(facts, requestField),
+    vary: varyOf(facts, asked.facts.field, asked.rule),
     forms: tagged(entry.forms, facts.etag),
     facts,
   };

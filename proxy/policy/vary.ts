@@ -1,5 +1,7 @@
 import type { Entry } from '../entry.ts';
+import type { Rule } from '../rules.ts';
 import type { RequestFacts, ResponseFacts } from './facts.ts';
+import { isProxyOwned } from './hop.ts';
 import { members, trimOws } from './lines.ts';
 
 export type VaryPairs = Entry['vary'];
@@ -14,9 +16,29 @@ export const normalisedField = (lowerName: string, lines: readonly string[]): st
   return members(lines).join(', ');
 };
 
-/** The pairs a stored variant is known by. */
-export const varyOf = (facts: ResponseFacts, requestField: RequestFacts['field']): VaryPairs =>
-  facts.vary === '*' ? [] : facts.vary.map((name) => [name, requestField(name)] as const);
+/**
+ * The pairs a stored variant is known by. A field that never reaches the origin under this rule selected nothing there: it makes no
+ * variants here, however the clients' values differ.
+ */
+export const varyOf = (facts: ResponseFacts, requestField: RequestFacts['field'], rule: TravelRule): VaryPairs =>
+  facts.vary === '*'
+    ? []
+    : facts.vary.filter((name) => travels(name, rule)).map((name) => [name, requestField(name)] as const);
+
+export type TravelRule = Pick<Rule, 'requestHeaders' | 'compress'>;
+
+/** Whether a client's field of this name is sent on by a fill. Where the rule compresses, the coding is made here. */
+export const travels = (lowerName: string, rule: TravelRule): boolean => {
+  if (isProxyOwned(lowerName) || (rule.compress && lowerName === 'accept-encoding')) return false;
+  return rule.requestHeaders === 'all' || rule.requestHeaders.has(lowerName);
+};
+
+/** What the proxy itself tells the origin of a client: a response that varies on it is for that client alone. */
+const OF_THE_CLIENT: ReadonlySet<string> = new Set(['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-request-id']);
+
+/** Whether no other request can be known to match (RFC 9111 4.1). */
+export const variesWithoutEnd = ({ vary }: Pick<ResponseFacts, 'vary'>): boolean =>
+  vary === '*' || vary.some((name) => OF_THE_CLIENT.has(name));
 
 /** Whether a variant stored with these pairs answers the request; no pair, no condition. */
 export const variantMatches = (vary: VaryPairs, request: Pick<RequestFacts, 'field'>): boolean => {

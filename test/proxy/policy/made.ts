@@ -33,7 +33,7 @@ export const entry = (rawHeaders: readonly string[] | Record<string, string>, ex
     requestedAtMs: storedAtMs,
     storedAtMs,
     initialAgeSeconds: initialAgeSeconds(facts, storedAtMs, storedAtMs),
-    vary: varyOf(facts, () => undefined),
+    vary: varyOf(facts, () => undefined, rule()),
     tags: [],
     forms: [{ coding: 'identity', etag: facts.etag, length: 4, body: { kind: 'inline', bytes: Buffer.from('body') } }],
     purgedAtMs: undefined,

@@ -29,7 +29,7 @@ const ours = ({ status, first, response, second, delaySeconds }: Case): boolean 
   const facts = responseFacts(status, pairs(response));
   if (!storable(asked, facts, RFC).store) return false;
   const later = requestFacts('GET', pairs(second), RFC);
-  if (!variantMatches(varyOf(facts, asked.field), later)) return false;
+  if (!variantMatches(varyOf(facts, asked.field, RFC), later)) return false;
   const entry = { facts, storedAtMs: NOON, initialAgeSeconds: initialAgeSeconds(facts, NOON, NOON) };
   const { kind } = decide(later, entry, RFC, NOON + delaySeconds * 1000);
   return kind === 'hit' || kind === 'grace';

@@ -5,7 +5,7 @@ import { formatHttpDate, parseHttpDate } from '../../../proxy/policy/dates.ts';
 import { firstOf, linesOf, members, without } from '../../../proxy/policy/lines.ts';
 import { requestFacts, responseFacts } from '../../../proxy/policy/parse-facts.ts';
 import { parseDictionary } from '../../../proxy/policy/structured.ts';
-import { normalisedField, variantMatches, varyOf } from '../../../proxy/policy/vary.ts';
+import { normalisedField, variantMatches, variesWithoutEnd, varyOf } from '../../../proxy/policy/vary.ts';
 import { rule } from './made.ts';
 
 t.test('raw lines keep order and duplicates', async (t) => {
@@ -205,13 +205,25 @@ t.test('Vary compares normalised fields', async (t) => {
   t.ok(same('accept-language', ['en, de'], ['De, eN']));
   t.notOk(same('accept-language', ['en;q=bad'], ['en']));
   const facts = responseFacts(200, ['Vary', 'Foo, Accept-Encoding']);
-  const stored = varyOf(facts, requestFacts('GET', ['foo', '1', 'accept-encoding', 'gzip,br'], rule()).field);
+  const asked = requestFacts('GET', ['foo', '1', 'accept-encoding', 'gzip,br'], rule());
+  const stored = varyOf(facts, asked.field, rule());
   t.same(stored, [
     ['accept-encoding', 'br, gzip'],
     ['foo', '1'],
   ]);
   t.ok(variantMatches(stored, requestFacts('GET', ['Foo', '1', 'Accept-Encoding', 'br, gzip'], rule())));
   t.notOk(variantMatches(stored, requestFacts('GET', ['Foo', '1'], rule())));
+});
+
+t.test('a field that never reaches the origin makes no variants', async (t) => {
+  const facts = responseFacts(200, ['Vary', 'Accept-Encoding, Cookie, X-Forwarded-Host, Accept']);
+  const field = () => 'x';
+  const names = (settings: object) => varyOf(facts, field, rule(settings)).map(([name]) => name);
+  t.same(names({}), ['accept', 'accept-encoding', 'cookie']);
+  t.same(names({ compress: true }), ['accept', 'cookie']);
+  t.same(names({ requestHeaders: ['Accept', 'User-Agent'] }), ['accept']);
+  t.ok(['*', 'X-Forwarded-For', 'Forwarded'].every((name) => variesWithoutEnd(responseFacts(200, ['Vary', name]))));
+  t.notOk(variesWithoutEnd(facts));
 });
 
 t.test('Accept-Encoding by weight, ours by preference', async (t) => {
