@@ -31,6 +31,8 @@ export interface ContentDeps {
   readonly store: Store;
   readonly upstream: Upstream;
   readonly origins: Origins;
+  /** Ours in Via. */
+  readonly name: string;
   readonly prefix: string;
   readonly clock: () => number;
   readonly count: (name: string) => void;
@@ -72,7 +74,7 @@ export const openContent = (deps: ContentDeps): Content => {
   const request = (target: string, head: RequestHead, callerId: string): Promise<OriginResponse> =>
     new Promise((resolve, reject) => {
       const exchange = deps.upstream.exchange(deps.origins.poolOf(head.rule), {
-        method: 'GET', target, headers: fillFields(head, callerId, []), body: undefined, key: head.key, headMs: head.rule.deadlineMs, retry: true, onInform: undefined,
+        method: 'GET', target, headers: fillFields(head, callerId, deps.name, []), body: undefined, key: head.key, headMs: head.rule.deadlineMs, retry: true, onInform: undefined,
       }); // biome-ignore format: one row per exchange
       exchange.onSettled(resolve, reject);
     });

@@ -10,6 +10,7 @@ const WORDS: Record<number, string> = {
   502: 'origin unavailable',
   503: 'overloaded, try again',
   504: 'origin too slow',
+  508: 'loop',
 };
 
 const badge = (message: string): string => {

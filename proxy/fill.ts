@@ -9,7 +9,7 @@ import { endToEnd } from './policy/hop.ts';
 import { initialAgeSeconds } from './policy/lifetime.ts';
 import { firstOf } from './policy/lines.ts';
 import { responseFacts } from './policy/parse-facts.ts';
-import type { RefuseReason } from './policy/reasons.ts';
+import { OF_THE_REQUEST, type RefuseReason } from './policy/reasons.ts';
 import { isFailure, mayShare, mayStandIn } from './policy/reuse.ts';
 import { excludedFields, storable, storedFields } from './policy/storable.ts';
 import { answers, revalidationFields, updateBy304 } from './policy/validators.ts';
@@ -68,6 +68,8 @@ export interface FillDeps {
   readonly content: Content;
   readonly gate: { enter(run: () => void): boolean; leave(): void };
   readonly clock: () => number;
+  /** Ours in Via. */
+  readonly name: string;
   readonly maxObject: number;
   readonly workers: number;
   /** After a storable response is complete: makes br and gzip forms and stores them too. */
@@ -188,7 +190,7 @@ export class Fill {
     this.#exchange = this.#deps.upstream.exchange(this.#deps.origins.poolOf(head.rule), {
       method: 'GET',
       target: head.key.target,
-      headers: [...fillFields(head, this.caller.id, this.caller.forwarded), ...validators],
+      headers: [...fillFields(head, this.caller.id, this.#deps.name, this.caller.forwarded), ...validators],
       body: undefined,
       key: head.key,
       headMs: head.rule.deadlineMs,
@@ -279,7 +281,10 @@ export class Fill {
     this.#waiters = [];
     this.#end(undefined, origin, why);
     if (first) first.settle({ kind: 'direct', response, facts, why, origin });
-    else response.abort();
+    else {
+      response.abort();
+      if (!OF_THE_REQUEST.has(why)) this.#deps.notShared(this.head.key.text);
+    }
     for (const waiter of others) waiter.settle({ kind: 'released', why, varyNames: undefined });
   }
 

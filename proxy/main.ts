@@ -139,10 +139,10 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     accessLog.request(up.head, up, outcome, us);
   };
 
-  const content = openContent({ store, upstream, origins, prefix: config.shields.prefix, clock, count });
+  const content = openContent({ store, upstream, origins, name, prefix: config.shields.prefix, clock, count });
   const fills = openFills(
     {
-      store, upstream, origins, content, gate, clock, workers,
+      store, upstream, origins, content, gate, clock, workers, name,
       maxObject: config.cache.maxObject,
       compress: openCompressor(store, count),
       notShared: (keyText) => hitForMiss.mark(keyText),
@@ -189,7 +189,7 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     },
     onUpgrade: (up) =>
       upgrade(
-        { upstream, origins, ended: (statusCode) => upgraded(up, statusCode) },
+        { upstream, origins, name, ended: (statusCode) => upgraded(up, statusCode) },
         up.head,
         up.id,
         forwardedFields(up.head, up),

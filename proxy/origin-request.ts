@@ -1,5 +1,6 @@
 import { endToEnd, isProxyOwned } from './policy/hop.ts';
 import { maxForwards } from './policy/max-forwards.ts';
+import { viaTo } from './policy/via.ts';
 import type { RequestHead } from './request-head.ts';
 
 /** Fields that speak of the client's own copy or piece; a fill asks for the whole (caching.md 10, 15). */
@@ -26,26 +27,19 @@ const travelling = (head: RequestHead, dropped: (name: string) => boolean): stri
   return out;
 };
 
-const viaOf = (head: RequestHead): string => {
-  const before: string[] = [];
-  for (let i = 0; i < head.rawHeaders.length; i += 2)
-    if (head.rawHeaders[i]!.toLowerCase() === 'via') before.push(head.rawHeaders[i + 1]!);
-  return [...before, `${head.httpVersion.slice(5)} lacquer`].join(', ');
-};
-
-/** Raw pairs of the request a fill sends: built from parsed parts, never the client's head copied (security.md 5). */
-export const fillFields = (head: RequestHead, id: string, forwarded: readonly string[]): string[] => {
+/** Raw pairs of the request a fill sends, `name` ours in Via: built from parsed parts, never the client's head copied (security.md 5). */
+export const fillFields = (head: RequestHead, id: string, name: string, forwarded: readonly string[]): string[] => {
   // Where the rule compresses, the coding is ours to make: the origin is asked for the plain form.
   const drop = (name: string) => CLIENT_ONLY.has(name) || (head.rule.compress && name === 'accept-encoding');
-  return [...travelling(head, drop), 'Via', viaOf(head), 'X-Request-Id', id, ...forwarded];
+  return [...travelling(head, drop), 'Via', viaTo(head, name), 'X-Request-Id', id, ...forwarded];
 };
 
 /** The same for a request that goes past the cache: the client's conditionals and body are its own business with the origin. */
-export const passFields = (head: RequestHead, id: string, forwarded: readonly string[]): string[] => {
+export const passFields = (head: RequestHead, id: string, name: string, forwarded: readonly string[]): string[] => {
   const left = head.method === 'OPTIONS' ? maxForwards(head.rawHeaders) : undefined;
   return [
     ...travelling(head, (name) => left !== undefined && name === 'max-forwards'),
     ...(left === undefined ? [] : ['Max-Forwards', String(Math.max(0, left - 1))]),
-    'Via', viaOf(head), 'X-Request-Id', id, ...forwarded,
+    'Via', viaTo(head, name), 'X-Request-Id', id, ...forwarded,
   ]; // biome-ignore format: one list
 };

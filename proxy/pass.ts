@@ -52,7 +52,7 @@ export const openPass = (deps: PassDeps) => {
     const exchange = deps.upstream.exchange(deps.origins.poolOf(head.rule), {
       method: head.method,
       target: head.key.target,
-      headers: passFields(head, client.id, deps.forwarded(head, client)),
+      headers: passFields(head, client.id, deps.name, deps.forwarded(head, client)),
       body: client.body,
       key: head.key,
       headMs: head.rule.deadlineMs,

@@ -8,9 +8,10 @@ import type { Pass } from './pass.ts';
 import { cacheStatus } from './policy/cache-status.ts';
 import { countedAgeSeconds, currentAgeSeconds, ttlSecondsOf } from './policy/lifetime.ts';
 import { firstOf } from './policy/lines.ts';
-import type { CacheStatusWord, RefuseReason } from './policy/reasons.ts';
+import { type CacheStatusWord, OF_THE_REQUEST } from './policy/reasons.ts';
 import { decide, decideAbsent, mayStandIn } from './policy/reuse.ts';
 import { variantMatches } from './policy/vary.ts';
+import { isLoop } from './policy/via.ts';
 import type { RequestHead } from './request-head.ts';
 import type { Serve } from './serve.ts';
 import type { Store } from './store/store.ts';
@@ -46,9 +47,6 @@ const STATUS_OF: Record<FillError, number> = {
 /** The origin did answer; any other error means it could not be reached (RFC 9111 4.2.4: disconnected). */
 const ANSWERED: ReadonlySet<FillError> = new Set(['status', 'degraded', 'bad-response']);
 
-/** Reasons that say something of the request, not of the resource: the key is not remembered as uncacheable for them. */
-const OF_THE_REQUEST: ReadonlySet<RefuseReason> = new Set(['authorization', 'request-no-store', 'method']);
-
 /** THE way of a request, top to bottom (machine 1, the client's). Fills are machine 2, in fill.ts. */
 export const openRequests = (deps: RequestDeps) => {
   const { store, fills, serve, clock } = deps;
@@ -57,8 +55,7 @@ export const openRequests = (deps: RequestDeps) => {
     const waitSeconds = deps.limited(client.remoteAddress);
     if (waitSeconds > 0) return fail(head, client, bypassed('bypass', 'rate-limit'), 429, waitSeconds);
     if (head.method === 'PURGE') return purge(head, client);
-    if (head.method !== 'GET' && head.method !== 'HEAD')
-      return deps.pass.through(head, client, bypassed('method', 'method'));
+    if (head.method !== 'GET' && head.method !== 'HEAD') return past(head, client, bypassed('method', 'method'));
     const entry = store.get(head.key, head.facts);
     if (entry === undefined) return absent(head, client);
     const now = clock();
@@ -67,13 +64,15 @@ export const openRequests = (deps: RequestDeps) => {
       case 'hit':
         return hit(head, client, entry, now);
       case 'grace':
+        // The origin has answered meanwhile that it is not for everybody: then the old copy is not either
+        if (deps.hitForMiss.has(head.key.text)) return forward(head, client, entry, 'EXPIRED', 'stale', 'hit-for-miss');
         return grace(head, client, entry, now);
       case 'revalidate':
         return forward(head, client, entry, 'EXPIRED', 'stale', decision.why);
       case 'miss':
         return forward(head, client, undefined, 'MISS', 'miss', decision.why);
       case 'bypass':
-        return deps.pass.through(head, client, bypassed('bypass', decision.why));
+        return past(head, client, bypassed('bypass', decision.why));
       case 'unsatisfied':
         return unsatisfied(head, client);
     }
@@ -88,7 +87,7 @@ export const openRequests = (deps: RequestDeps) => {
   };
 
   const grace = (head: RequestHead, client: Client, entry: Entry, now: number) => {
-    const started = !deps.hitForMiss.has(head.key.text) && fills.refresh(head, callerOf(head, client), entry);
+    const started = fills.refresh(head, callerOf(head, client), entry);
     const outcome = fromStore(started ? 'STALE' : 'UPDATING', entry, head, now, store.tierOf(entry));
     outcome.cache.why = 'expired';
     if (!serve.stored(head, client, entry, Math.floor(currentAgeSeconds(entry, now)), true, outcome))
@@ -98,17 +97,27 @@ export const openRequests = (deps: RequestDeps) => {
   const absent = (head: RequestHead, client: Client) => {
     const decision = decideAbsent(head.facts);
     if (decision.kind === 'unsatisfied') return unsatisfied(head, client);
-    if (decision.kind === 'bypass') return deps.pass.through(head, client, bypassed('bypass', decision.why));
+    if (decision.kind === 'bypass') return past(head, client, bypassed('bypass', decision.why));
     const why = deps.hitForMiss.has(head.key.text) ? 'hit-for-miss' : store.why(head.key);
     // What is not going to be stored, or is too large to be, is not fetched whole for the sake of a part
     if (why === 'hit-for-miss' && head.facts.range !== undefined)
-      return deps.pass.through(head, client, forwarded('MISS', 'uri-miss', why));
+      return past(head, client, forwarded('MISS', 'uri-miss', why));
     forward(head, client, undefined, 'MISS', why === 'vary' ? 'vary-miss' : 'uri-miss', why);
   };
 
   const unsatisfied = (head: RequestHead, client: Client) => {
     const outcome = forwarded('MISS', 'miss', 'only-if-cached');
     fail(head, client, outcome, 504);
+  };
+
+  const past = (head: RequestHead, client: Client, outcome: Outcome) => {
+    if (isLoop(head.rawHeaders, deps.name)) return loop(head, client, outcome);
+    deps.pass.through(head, client, outcome);
+  };
+
+  const loop = (head: RequestHead, client: Client, outcome: Outcome) => {
+    outcome.cache.why = 'loop';
+    fail(head, client, outcome, 508);
   };
 
   /** To the origin, one way or the other. `stale`: what is revalidated and may stand in. */
@@ -120,6 +129,7 @@ export const openRequests = (deps: RequestDeps) => {
     fwd: Fwd,
     why: string,
   ) => {
+    if (isLoop(head.rawHeaders, deps.name)) return loop(head, client, forwarded(word, fwd, why));
     // RFC 9111 4.3.5: a HEAD miss is the origin's to answer. Where redirects are followed only a GET finds the content.
     if (head.method === 'HEAD' && !head.rule.followContent)
       return deps.pass.head(head, client, stale, forwarded(word, fwd, why));

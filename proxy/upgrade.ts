@@ -8,6 +8,8 @@ import type { Upstream } from './upstream.ts';
 export interface UpgradeDeps {
   readonly upstream: Upstream;
   readonly origins: Origins;
+  /** Ours in Via. */
+  readonly name: string;
   readonly ended: (statusCode: number) => void;
 }
 
@@ -30,7 +32,7 @@ export const upgrade = (
   let status = 101;
   stream.on('error', () => stream.destroy());
   stream.once('close', () => deps.ended(status));
-  const headers = [...passFields(head, id, forwarded), 'Connection', 'Upgrade', 'Upgrade', 'websocket'];
+  const headers = [...passFields(head, id, deps.name, forwarded), 'Connection', 'Upgrade', 'Upgrade', 'websocket'];
   deps.upstream.upgrade(
     deps.origins.poolOf(head.rule),
     { target: head.key.target, headers, key: head.key },

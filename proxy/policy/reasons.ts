@@ -12,6 +12,9 @@ export const REFUSE_REASONS = [
 ] as const; // biome-ignore format: a list of words
 export type RefuseReason = (typeof REFUSE_REASONS)[number];
 
+/** Reasons that say something of the request, not of the resource: the key is not remembered as uncacheable for them. */
+export const OF_THE_REQUEST: ReadonlySet<RefuseReason> = new Set(['authorization', 'request-no-store', 'method']);
+
 /** Why a request went past the cache. */
 export const BYPASS_REASONS = [
   'method',

@@ -39,7 +39,12 @@ export const proxyFarm = (startProxy: StartProxy, originPort: number) => {
       log: { level: 'silent', access: 'off' },
     });
     let nowMs = START_MS;
-    const proxy = await startProxy(config, { log: pino({ level: 'silent' }), metrics: UNCOUNTED, clock: () => nowMs, workers: 1 });
+    const proxy = await startProxy(config, {
+      log: pino({ level: 'silent' }),
+      metrics: UNCOUNTED,
+      clock: () => nowMs,
+      workers: 1,
+    });
     return {
       port: Number(proxy.addresses[0]!.split(':').at(-1)),
       clock: {
