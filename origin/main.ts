@@ -109,6 +109,8 @@ export const startOrigin = async (config: Config, { log, clock = Date.now }: Ori
     address,
     close: async () => {
       await new Promise<void>((done) => {
+        // connections still answering are closed as soon as they have
+        server.keepAliveTimeout = 1;
         server.close(() => done());
         server.closeIdleConnections();
       });

@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, open } from 'lmdb';
+import { openDisposable } from './disposable.ts';
 import { type LookupStore, MAX_VALUE, type OnTrouble } from './store.ts';
 
 /** Of the layout below; another one starts in another folder, so that old files are never misread. */
@@ -18,13 +18,16 @@ const NOTHING = Buffer.alloc(0);
  */
 export const openEmbeddedStore = (dir: string, clock: () => number, onTrouble: OnTrouble): LookupStore => {
   const path = join(dir, FORMAT);
-  mkdirSync(path, { recursive: true });
-  const environment = open({ path, maxDbs: 4, maxReaders: 1024 });
-  const table = (name: string): Database<Buffer, Buffer> =>
-    environment.openDB({ name, encoding: 'binary', keyEncoding: 'binary' });
-  const records = table('records');
-  const expiries = table('expiries');
+  const { opened, closed } = openDisposable(path, clock(), () => {
+    const environment = open({ path, maxDbs: 4, maxReaders: 1024 });
+    const table = (name: string): Database<Buffer, Buffer> =>
+      environment.openDB({ name, encoding: 'binary', keyEncoding: 'binary' });
+    return { environment, records: table('records'), expiries: table('expiries') };
+  });
+  const { environment, records, expiries } = opened;
 
+  // a fetch may outlive the server that asked for it; native code must not be entered after close
+  let isClosed = false;
   // a failed commit rejects twice: the write's promise and error.commitError; left alone the second would end the process
   const lost = (error: unknown): void => {
     if (error instanceof Error && 'commitError' in error && error.commitError instanceof Promise)
@@ -32,7 +35,18 @@ export const openEmbeddedStore = (dir: string, clock: () => number, onTrouble: O
     onTrouble('lmdb', error);
   };
 
-  const sweep = async (): Promise<void> => {
+  // a damaged page shows itself only when it is read
+  const read = (key: Buffer): Buffer | undefined => {
+    try {
+      return records.getBinary(key);
+    } catch (error) {
+      lost(error);
+      return undefined;
+    }
+  };
+
+  /** Removes one batch; true when there may be more. */
+  const sweepBatch = async (): Promise<boolean> => {
     const nowMs = clock();
     const excess = recordCount(records) - MAX_RECORDS;
     const due: Buffer[] = [];
@@ -44,29 +58,35 @@ export const openEmbeddedStore = (dir: string, clock: () => number, onTrouble: O
       due.flatMap((row) => {
         const key = row.subarray(STAMP);
         // written anew since: only the old row goes
-        const isCurrent = records.getBinary(key)?.subarray(0, STAMP).equals(row.subarray(0, STAMP)) ?? false;
+        const isCurrent = read(key)?.subarray(0, STAMP).equals(row.subarray(0, STAMP)) ?? false;
         return [expiries.remove(row), ...(isCurrent ? [records.remove(key)] : [])];
       }),
     );
+    return due.length === SWEEP_BATCH;
   };
-  const timer = setInterval(() => sweep().catch(lost), SWEEP_EVERY_MS);
+  let sweeping = Promise.resolve();
+  const sweep = async (): Promise<void> => {
+    while (!isClosed && (await sweepBatch()));
+  };
+  const timer = setInterval(() => {
+    sweeping = sweeping.then(sweep).catch(lost);
+  }, SWEEP_EVERY_MS);
   timer.unref();
+  sweeping = sweep().catch(lost);
 
-  // a fetch may outlive the server that asked for it; native code must not be entered after close
-  let closed = false;
   return {
     get: async (key) => {
-      if (closed) return undefined;
-      const stored = records.getBinary(Buffer.from(key));
+      if (isClosed) return undefined;
+      const stored = read(Buffer.from(key));
       if (!stored || stored.length < STAMP || stored.readDoubleBE(0) <= clock()) return undefined;
       return stored.subarray(STAMP);
     },
     set: async (key, value, ttlMs) => {
-      if (closed || value.length > MAX_VALUE) return;
+      if (isClosed || value.length > MAX_VALUE) return;
       const stamp = Buffer.alloc(STAMP);
       stamp.writeDoubleBE(clock() + ttlMs);
       const name = Buffer.from(key);
-      const old = records.getBinary(name);
+      const old = read(name);
       const writes = [
         records.put(name, Buffer.concat([stamp, value])),
         expiries.put(Buffer.concat([stamp, name]), NOTHING),
@@ -76,9 +96,11 @@ export const openEmbeddedStore = (dir: string, clock: () => number, onTrouble: O
       await Promise.all(writes).catch(lost);
     },
     close: async () => {
-      closed = true;
+      isClosed = true;
       clearInterval(timer);
+      await sweeping;
       await environment.close();
+      closed();
     },
   };
 };

@@ -1,5 +1,8 @@
-import { readdirSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { open } from 'lmdb';
 import t, { type Test } from 'tap';
 import { openEmbeddedStore } from '../../origin/lookup/embedded.ts';
 import { decodeStored, encodeStored } from '../../origin/lookup/record.ts';
@@ -185,6 +188,65 @@ t.test('embedded: a new format starts in a new folder', async (t) => {
   await store.set('a', Buffer.from('1'), 60_000);
   await store.close();
   t.same(readdirSync(dir), ['v1']);
+});
+
+t.test('embedded: expired records are swept, renewed ones stay', async (t) => {
+  const dir = t.testdir();
+  let nowMs = 1_700_000_000_000;
+  const store = openEmbeddedStore(dir, () => nowMs, onTrouble);
+  await Promise.all(Array.from({ length: 1_200 }, (_, i) => store.set(`short-${i}`, Buffer.from('1'), 1_000)));
+  await store.set('renewed', Buffer.from('1'), 1_000);
+  await store.set('renewed', Buffer.from('2'), 600_000);
+  await store.close();
+  nowMs += 2_000;
+  // each opening sweeps one batch at least
+  for (let i = 0; i < 4; i++) {
+    const again = openEmbeddedStore(dir, () => nowMs, onTrouble);
+    t.equal(String(await again.get('renewed')), '2');
+    await again.close();
+  }
+  const environment = open({ path: join(dir, 'v1'), maxDbs: 4 });
+  const count = (name: string) =>
+    [...environment.openDB({ name, encoding: 'binary', keyEncoding: 'binary' }).getKeys()].length;
+  t.same([count('records'), count('expiries')], [1, 1]);
+  await environment.close();
+});
+
+t.test('embedded: a damaged file costs one start, then a new one is begun', async (t) => {
+  const dir = t.testdir();
+  const path = join(dir, 'v1');
+  const works = async () => {
+    const store = openEmbeddedStore(dir, Date.now, onTrouble);
+    await store.set('a', Buffer.from('1'), 60_000);
+    t.equal(String(await store.get('a')), '1');
+    await store.close();
+  };
+  await works();
+  t.equal(existsSync(`${path}.starts`), false, 'no mark is left by a clean end');
+
+  writeFileSync(join(path, 'data.mdb'), Buffer.alloc(statSync(join(path, 'data.mdb')).size));
+  const module = new URL('../../origin/lookup/embedded.ts', import.meta.url).href;
+  const program = `(await import(${JSON.stringify(module)})).openEmbeddedStore(${JSON.stringify(dir)}, Date.now, () => {});`;
+  const child = spawnSync(process.execPath, [...process.execArgv, '--input-type=module', '-e', program]);
+  t.equal(child.signal, 'SIGSEGV', 'native code ends the process');
+  await works();
+  t.equal(existsSync(`${path}.bad`), true);
+
+  rmSync(`${path}.bad`, { recursive: true });
+  writeFileSync(
+    `${path}.starts`,
+    Array(4)
+      .fill(Date.now() - 5_000)
+      .join('\n'),
+  );
+  await works();
+  t.equal(existsSync(`${path}.bad`), false);
+  writeFileSync(
+    `${path}.starts`,
+    [...Array(9).fill(Date.now() - 3_600_000), ...Array(5).fill(Date.now() - 5_000)].join('\n'),
+  );
+  await works();
+  t.equal(existsSync(`${path}.bad`), true, 'five deaths in a minute put it aside too');
 });
 
 t.test('a record that is not as we write it is a miss', async (t) => {
