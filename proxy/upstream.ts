@@ -77,12 +77,20 @@ const CODES: Record<string, UpstreamCode> = {
 const codeOf = (error: unknown): UpstreamCode => CODES[(error as NodeJS.ErrnoException).code ?? ''] ?? 'bad-response';
 
 const ignore = () => undefined;
-/** What node's parser lets through although it can be read in two ways (RFC 9112 2.3, 6.1). */
+/** Codings that would have to be undone before anybody could read the body; none was asked for. */
+const CODED = /chunked|gzip|deflate|compress/i;
+
+/**
+ * What node's parser lets through although it can be read in two ways (RFC 9112 2.3, 6.1). A coding nobody knows leaves the body
+ * to the end of the connection (RFC 9112 6.3), and there is nothing in it to be confused with chunks.
+ */
 const isClear = ({ httpVersion, rawHeaders }: http.IncomingMessage) => {
   if (httpVersion !== '1.1' && httpVersion !== '1.0') return false;
-  const codings = linesOf(rawHeaders, 'transfer-encoding');
-  return codings.length === 0 || (codings.length === 1 && codings[0]!.toLowerCase() === 'chunked');
+  const [coding, ...more] = linesOf(rawHeaders, 'transfer-encoding');
+  if (coding === undefined) return true;
+  return more.length === 0 && (coding.toLowerCase() === 'chunked' || (TOKEN.test(coding) && !CODED.test(coding)));
 };
+const TOKEN = /^[!#$%&'*+.^_`|~A-Za-z0-9-]+$/;
 
 /** RFC 9110 6.6.1: a response without Date gets the time of its arrival, for those it is sent on to and those who keep it. */
 const dated = (rawHeaders: readonly string[], clock: () => number): readonly string[] =>

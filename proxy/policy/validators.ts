@@ -33,8 +33,8 @@ const KEPT: ReadonlySet<string> = new Set([
   'content-digest',
 ]);
 const KEPT_WITH_ETAG: ReadonlySet<string> = new Set([...KEPT, 'etag']);
-/** For one client; without `setCookie: store` they must not reach the others through what is stored. */
-const COOKIES: ReadonlySet<string> = new Set(['set-cookie', 'set-cookie2']);
+/** For one client; without `setCookie: store` it must not reach the others through what is stored. */
+const COOKIES: ReadonlySet<string> = new Set(['set-cookie']);
 
 export type UpdateRule = TravelRule & Pick<Rule, 'storeSetCookie'>;
 
