@@ -80,49 +80,69 @@ const limits = z.strictObject({
   waiters: count.default(10_000).describe('requests that may wait for one fill'),
 });
 
-const proxySection = z.strictObject({
-  listen: listOf(listener).prefault('127.0.0.1:8080'),
-  origin: originOf.prefault('http://127.0.0.1:8081'),
-  workers: z
-    .union([z.literal('auto'), count.min(1)])
-    .default(1)
-    .describe('auto: one per core'),
-  admin: z
-    .union([z.literal('off'), listenAddress])
-    .default('127.0.0.1:8082')
-    .describe('metrics, purge, stats, health; never on the public listener'),
-  adminToken: z
-    .string()
-    .min(16)
-    .optional()
-    .describe('bearer token; required where admin is neither loopback nor a unix socket')
-    .meta({ secret: true }),
-  purgeFrom: z.array(network).default([]).describe('addresses whose PURGE is taken on the public listener'),
-  trustedProxies: z.array(network).default([]).describe('whose X-Forwarded-* and Forwarded are believed'),
-  trustedHeader: z
-    .enum(['x-forwarded-for', 'forwarded'])
-    .default('x-forwarded-for')
-    .describe(
-      'which of the two is believed from them, the one they write; x-forwarded-for goes with X-Forwarded-Proto',
-    ),
-  proxyProtocolFrom: z.array(network).default([]).describe('who sends a PROXY protocol header before each connection'),
-  breaker,
-  tls: tls.optional(),
-  limits: limits.prefault({}),
-  connectTimeout: duration.prefault('2s').describe('to the origin'),
-  nameservers: z
-    .array(
-      z.string().regex(/^([0-9.]+|\[[0-9a-fA-F:]+\]|[0-9a-fA-F:]+)(:\d+)?$/, 'expected an address or address:port'),
-    )
-    .default([])
-    .describe("DNS servers asked for the origins' names; empty: the system's"),
-  drain: duration.prefault('30s').describe('how long SIGTERM waits for requests under way'),
-  name: z
-    .string()
-    .regex(/^[A-Za-z][A-Za-z0-9_.:%*/-]*$/)
-    .default('lacquer')
-    .describe('in Cache-Status and Via'),
-});
+const proxySection = z
+  .strictObject({
+    listen: listOf(listener).prefault('127.0.0.1:8080'),
+    origin: originOf.prefault('http://127.0.0.1:8081'),
+    workers: z
+      .union([z.literal('auto'), count.min(1)])
+      .default(1)
+      .describe('auto: one per core'),
+    admin: z
+      .union([z.literal('off'), listenAddress])
+      .default('127.0.0.1:8082')
+      .describe('metrics, purge, stats, health; never on the public listener'),
+    adminToken: z
+      .string()
+      .min(16)
+      .optional()
+      .describe('bearer token; required where admin is neither loopback nor a unix socket')
+      .meta({ secret: true }),
+    purgeFrom: z.array(network).default([]).describe('addresses whose PURGE is taken on the public listener'),
+    trustedProxies: z.array(network).default([]).describe('whose X-Forwarded-* and Forwarded are believed'),
+    trustedHeader: z
+      .enum(['x-forwarded-for', 'forwarded'])
+      .default('x-forwarded-for')
+      .describe(
+        'which of the two is believed from them, the one they write; x-forwarded-for goes with X-Forwarded-Proto',
+      ),
+    proxyProtocolFrom: z
+      .array(network)
+      .default([])
+      .describe('who sends a PROXY protocol header before each connection'),
+    breaker,
+    tls: tls.optional(),
+    limits: limits.prefault({}),
+    connectTimeout: duration.prefault('2s').describe('to the origin'),
+    nameservers: z
+      .array(
+        z.string().regex(/^([0-9.]+|\[[0-9a-fA-F:]+\]|[0-9a-fA-F:]+)(:\d+)?$/, 'expected an address or address:port'),
+      )
+      .default([])
+      .describe("DNS servers asked for the origins' names; empty: the system's"),
+    drain: duration.prefault('30s').describe('how long SIGTERM waits for requests under way'),
+    name: z
+      .string()
+      .regex(/^[A-Za-z][A-Za-z0-9_.:%*/-]*$/)
+      .default('lacquer')
+      .describe('in Cache-Status and Via'),
+  })
+  .superRefine((proxy, context) => {
+    for (const [i, { tls, redirect }] of proxy.listen.entries()) {
+      if (tls && proxy.tls === undefined)
+        context.addIssue({
+          code: 'custom',
+          path: ['listen', i, 'tls'],
+          message: 'expected proxy.tls with certificates',
+        });
+      if (tls && redirect)
+        context.addIssue({
+          code: 'custom',
+          path: ['listen', i, 'redirect'],
+          message: 'expected tls or redirect, not both',
+        });
+    }
+  });
 
 const cacheSection = z.strictObject({
   dir: z.string().default('var/cache'),

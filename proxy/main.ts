@@ -9,10 +9,12 @@ import { systemClock } from './clock.ts';
 import { openCompressor } from './compressor.ts';
 import { openContent } from './content.ts';
 import { deadAtMs } from './dead-at.ts';
+import { openEdge } from './edge/edge.ts';
 import { arrivalOf, forwardedFields } from './edge/forwarded.ts';
 import { openLimits } from './edge/limits.ts';
 import { networksOf } from './edge/networks.ts';
 import { openOverload } from './edge/overload.ts';
+import { redirectingFront } from './edge/redirect.ts';
 import type { Entry } from './entry.ts';
 import { openFills, openGate, openHitForMiss } from './fills.ts';
 import type { Front, Metrics } from './front.ts';
@@ -21,10 +23,10 @@ import type { Outcome } from './outcome.ts';
 import { openPass } from './pass.ts';
 import { openRequests } from './request.ts';
 import { headOf, type RequestHead } from './request-head.ts';
-import type { Upgrade } from './road.ts';
+import type { Peer, Upgrade } from './road.ts';
 import { compileRules, type Rule, type Rules } from './rules.ts';
 import { openServe } from './serve.ts';
-import { createRoads } from './server.ts';
+import { createRoads, type Roads } from './server.ts';
 import { openStore } from './store/open.ts';
 import type { PurgeReceipt, PurgeTarget, Store } from './store/store.ts';
 import { upgrade } from './upgrade.ts';
@@ -68,12 +70,17 @@ export interface Proxy {
 interface Current {
   readonly config: Config;
   readonly rules: Rules;
+  /** The same for requests over TLS, whose answers may carry Strict-Transport-Security. */
+  readonly secureRules: Rules;
   readonly origins: OpenOrigins;
   readonly hash: string;
 }
 
 /** Fills of the old configuration end by their deadline; their origins are closed after it. */
 const OLD_ORIGINS_MS = 60_000;
+
+const hstsOf = ({ proxy }: Config): Record<string, string> =>
+  proxy.tls === undefined || proxy.tls.hsts === 'off' ? {} : { 'Strict-Transport-Security': proxy.tls.hsts };
 
 /** The composition root of a worker: opens everything and joins it; what each part does stands in its own file. */
 export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy> => {
@@ -84,6 +91,7 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
   const currentOf = (next: Config): Current => ({
     config: next,
     rules: compileRules(next),
+    secureRules: compileRules(next, hstsOf(next)),
     origins: openOrigins(next, { log, clock: () => performance.now(), count }),
     hash: cfgHash(next),
   });
@@ -168,36 +176,49 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     get generation() {
       return generation;
     },
-    head: (parts) => headOf(parts, current.rules),
+    head: (parts) => headOf(parts, parts.scheme === 'https' ? current.secureRules : current.rules),
     handle: requests.handle,
   };
 
-  const roads = createRoads({
-    front,
-    config,
-    count,
-    accessLog,
-    now: clock,
-    worker: deps.worker,
-    forwarding: {
-      trusts: (address) => networks.trusted(address),
-      arrival: (peer, rawHeaders) => arrivalOf(peer, rawHeaders, networks.trusted, 'x-forwarded-for'),
-    },
-    admit: (address) => {
-      const exempt = networks.trusted(address);
-      return limits.enter(address, exempt) ? { closed: () => limits.leave(address, exempt) } : undefined;
-    },
-    onUpgrade: (up) =>
-      upgrade(
-        { upstream, origins, name, ended: (statusCode) => upgraded(up, statusCode) },
-        up.head,
-        up.id,
-        forwardedFields(up.head, up),
-        up.stream,
-      ),
-  });
+  const trusts = (address: string) => networks.trusted(address);
+  const arrival = (peer: Peer, rawHeaders: readonly string[]) =>
+    arrivalOf(peer, rawHeaders, networks.trusted, current.config.proxy.trustedHeader);
+  const admit = (address: string) => {
+    const exempt = networks.trusted(address);
+    return limits.enter(address, exempt) ? { closed: () => limits.leave(address, exempt) } : undefined;
+  };
+  const roadsBefore = (before: Front) =>
+    createRoads({
+      front: before,
+      config,
+      count,
+      accessLog,
+      now: clock,
+      worker: deps.worker,
+      forwarding: { trusts, arrival },
+      admit,
+      onUpgrade: (up) =>
+        upgrade(
+          { upstream, origins, name, ended: (statusCode) => upgraded(up, statusCode) },
+          up.head,
+          up.id,
+          forwardedFields(up.head, up),
+          up.stream,
+        ),
+    });
+  const roads = roadsBefore(front);
+  let redirects: Roads | undefined;
+  const redirectRoads = () => {
+    redirects ??= roadsBefore(redirectingFront(front, finish));
+    return redirects;
+  };
+  const edge = openEdge(config.proxy, {
+    front, roads, admit, trusts, arrival, log, count, now: clock,
+    redirects: redirectRoads,
+    refused: (request) => accessLog.refused(request),
+  }); // biome-ignore format: what it is made of
   const addresses: string[] = [];
-  for (const listener of config.proxy.listen) addresses.push(await roads.listen(listener));
+  for (const listener of config.proxy.listen) addresses.push(await roads.listen(listener, edge.takerOf(listener)));
 
   return {
     addresses,
@@ -213,12 +234,18 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
       fills_queued: gate.waiting,
       requests_waiting: fills.waiting,
       hit_for_miss: hitForMiss.size,
-      connections: roads.connections,
+      connections: limits.connections,
+      http2_connections: edge.http2Sessions,
     }),
     async reload(next) {
       const before = current;
       const nextNetworks = networksOfConfig(next);
-      current = currentOf(next);
+      const nextCurrent = currentOf(next);
+      if (!edge.reload(next.proxy)) {
+        nextCurrent.origins.close();
+        throw new Error('proxy.tls: certificates cannot be read');
+      }
+      current = nextCurrent;
       networks = nextNetworks;
       limits.reload(next.proxy.limits);
       overload.reload(next.proxy.limits.loopDelay);
@@ -227,9 +254,14 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
       setTimeout(() => before.origins.close(), OLD_ORIGINS_MS).unref();
     },
     reopenLogs: () => accessLog.reopen(),
-    drain: (deadlineMs, idleMs) => roads.drain(deadlineMs, idleMs),
+    async drain(deadlineMs, idleMs) {
+      const http2 = Promise.race([edge.drain(), new Promise((done) => setTimeout(done, deadlineMs).unref())]);
+      await Promise.all([roads.drain(deadlineMs, idleMs), redirects?.drain(deadlineMs, idleMs), http2]);
+      edge.close();
+    },
     async close() {
-      await roads.close();
+      edge.close();
+      await Promise.all([roads.close(), redirects?.close()]);
       current.origins.close();
       upstream.close();
       await store.close();

@@ -110,8 +110,11 @@ export interface Rules {
   readonly match: (host: string, path: string) => Match;
 }
 
-export const compileRules = (config: Pick<Config, 'rules'>): Rules => {
-  const list = [...config.rules, GENERAL].map(compile);
+/** `always`: fields set on the answers of every rule. */
+export const compileRules = (config: Pick<Config, 'rules'>, always: Readonly<Record<string, string>> = {}): Rules => {
+  const list = [...config.rules, GENERAL]
+    .map((rule) => ({ ...rule, responseHeaders: { ...rule.responseHeaders, ...always } }))
+    .map(compile);
   return {
     list,
     match: (host, path) => {

@@ -26,11 +26,19 @@ export interface RoadOptions {
   readonly worker?: number | undefined;
 }
 
+/** Where a connection comes from. */
+export interface From {
+  readonly tls: boolean;
+  readonly remoteAddress: string;
+  /** Counted in already, before TLS. */
+  readonly admitted?: true;
+}
+
 export interface Roads {
-  /** Begins to accept on a configured listener or a server that somebody else made (a handed-over handle). Rejects with the bind error. */
-  listen(listener: Pick<ListenerConfig, 'address'> | Server): Promise<string>;
+  /** Begins to accept on a configured listener or a server that somebody else made (a handed-over handle); `take` gets its sockets in place of the roads. Rejects with the bind error. */
+  listen(listener: Pick<ListenerConfig, 'address'> | Server, take?: (socket: Socket) => void): Promise<string>;
   /** Takes over a connected socket whose first HTTP/1 byte has not been read, or was put back with unshift. */
-  accept(socket: Socket, from: { tls: boolean; remoteAddress: string }): void;
+  accept(socket: Socket, from: From): void;
   /**
    * Accepts no more and lets requests under way finish. A kept-alive client without one may send one more within `idleMs`
    * (answered with Connection: close), so that none meets a closed door with its request on the way; then it is closed.
@@ -39,6 +47,8 @@ export interface Roads {
   drain(deadlineMs: number, idleMs?: number): Promise<void>;
   close(): Promise<void>;
   readonly connections: number;
+  /** Request ids, for roads beside these. */
+  readonly nextId: () => string;
 }
 
 const READ_BYTES = 64 * 1024;
@@ -82,9 +92,9 @@ export const createRoads = (options: RoadOptions): Roads => {
   };
   const httpRoad = openHttpRoad(road);
 
-  const enter = (socket: Socket, from: { tls: boolean; remoteAddress: string }): FastConnection | undefined => {
-    const admitted = options.admit?.(from.remoteAddress);
-    if (connections.size >= limits.connections || (options.admit && !admitted)) {
+  const enter = (socket: Socket, from: From): FastConnection | undefined => {
+    const admitted = from.admitted ? undefined : options.admit?.(from.remoteAddress);
+    if (connections.size >= limits.connections || (options.admit && !admitted && !from.admitted)) {
       count('connections_refused');
       socket.destroy();
       return undefined;
@@ -135,15 +145,11 @@ export const createRoads = (options: RoadOptions): Roads => {
     if (connection) socket.resume();
   };
 
-  const listen: Roads['listen'] = async (listener) => {
+  const listen: Roads['listen'] = async (listener, take) => {
     const server = 'address' in listener && typeof listener.address === 'string' ? undefined : (listener as Server);
-    const own = server ?? createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true });
-    own.on(
-      'connection',
-      server
-        ? (socket: Socket) => accept(socket, { tls: false, remoteAddress: socket.remoteAddress ?? 'unix' })
-        : acceptRaw,
-    );
+    const own = server ?? createServer({ allowHalfOpen: true, pauseOnConnect: !take, noDelay: true });
+    const plain = (socket: Socket) => accept(socket, { tls: false, remoteAddress: socket.remoteAddress ?? 'unix' });
+    own.on('connection', take ?? (server ? plain : acceptRaw));
     servers.add(own);
     if (!server) await bind(own, (listener as ListenerConfig).address);
     return nameOf(own, listener);
@@ -163,6 +169,7 @@ export const createRoads = (options: RoadOptions): Roads => {
   return {
     listen,
     accept,
+    nextId,
     get connections() {
       return connections.size;
     },

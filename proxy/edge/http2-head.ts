@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import { isAuthority } from '../authority.ts';
+import type { RefusalWord } from '../http1-guard.ts';
 
 export interface Http2Head {
   readonly method: string;
@@ -23,7 +24,7 @@ const FORBIDDEN = new Set([
 ]);
 
 /**
- * The head of a stream, held to the same grammar as the other roads; the status of a refusal where it is not. nghttp2 has
+ * The head of a stream, held to the same grammar as the other roads; the word of a refusal where it is not. nghttp2 has
  * checked the frames, the case of names and the pseudo fields (RFC 9113 8.2, 8.3); it takes any path and any authority.
  */
 export const readHead = (
@@ -31,13 +32,13 @@ export const readHead = (
   raw: readonly string[],
   hasBody: boolean,
   limits: { readonly headSize: number; readonly bodySize: number },
-): Http2Head | number => {
+): Http2Head | RefusalWord => {
   const method = headers[':method'] ?? '';
   const target = headers[':path'] ?? '';
-  if (!METHOD.test(method)) return 400;
-  if (method === 'CONNECT' || method === 'TRACE') return 405;
-  if (!TARGET.test(target) || (target === '*' && method !== 'OPTIONS')) return 400;
-  if (headers[':scheme'] !== 'https' && headers[':scheme'] !== 'http') return 400;
+  if (!METHOD.test(method)) return 'request-line';
+  if (method === 'CONNECT' || method === 'TRACE') return 'method';
+  if (!TARGET.test(target) || (target === '*' && method !== 'OPTIONS')) return 'target-form';
+  if (headers[':scheme'] !== 'https' && headers[':scheme'] !== 'http') return 'target-form';
   let host: string | undefined;
   let cookie = '';
   let length: string | undefined;
@@ -48,28 +49,29 @@ export const readHead = (
     const value = raw[i + 1]!;
     // nghttp2 holds a client to the announced size only once it has acknowledged it
     size += name.length + value.length + SEPARATORS;
-    if (size > limits.headSize) return 431;
+    if (size > limits.headSize) return 'head-too-large';
     if (name.startsWith(':')) continue;
-    if (FORBIDDEN.has(name) || (name === 'te' && value.toLowerCase() !== 'trailers') || !FIELD.test(value)) return 400;
+    if (FORBIDDEN.has(name) || (name === 'te' && value.toLowerCase() !== 'trailers') || !FIELD.test(value))
+      return 'header-line';
     // RFC 9113 8.2.3: crumbs are joined before they leave HTTP/2
     if (name === 'cookie') cookie = cookie === '' ? value : `${cookie}; ${value}`;
     else if (name === 'host') {
-      if (host !== undefined) return 400;
+      if (host !== undefined) return 'host-twice';
       host = value;
     } else rest.push(name, value);
     if (name === 'content-length') {
-      if (length !== undefined) return 400;
+      if (length !== undefined) return 'length-twice';
       length = value;
     }
   }
   const authority = headers[':authority'] ?? host;
-  if (authority === undefined || !isAuthority(authority)) return 400;
-  if (host !== undefined && host.toLowerCase() !== authority.toLowerCase()) return 400;
-  if (length !== undefined && !/^\d{1,15}$/.test(length)) return 400;
-  if (hasBody && (method === 'GET' || method === 'HEAD')) return 400;
-  if (Number(length ?? 0) > limits.bodySize) return 413;
+  if (authority === undefined || !isAuthority(authority)) return 'host-invalid';
+  if (host !== undefined && host.toLowerCase() !== authority.toLowerCase()) return 'host-mismatch';
+  if (length !== undefined && !/^\d{1,15}$/.test(length)) return 'length-invalid';
+  if (hasBody && (method === 'GET' || method === 'HEAD')) return 'body-on-get';
+  if (Number(length ?? 0) > limits.bodySize) return 'body-too-large';
   const expect = headers.expect;
-  if (expect !== undefined && expect.toLowerCase() !== '100-continue') return 417;
+  if (expect !== undefined && expect.toLowerCase() !== '100-continue') return 'expectation';
   return {
     method,
     target,

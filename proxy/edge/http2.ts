@@ -2,8 +2,9 @@ import http2, { type IncomingHttpHeaders, type ServerHttp2Session, type ServerHt
 import type { TLSSocket } from 'node:tls';
 import type { Config } from '../../config/schema.ts';
 import type { Front } from '../front.ts';
+import type { RefusalWord } from '../http1-guard.ts';
 import type { Arrival } from './forwarded.ts';
-import { type Http2Head, readHead } from './http2-head.ts';
+import { readHead } from './http2-head.ts';
 import { refuseStream, StreamClient } from './stream-client.ts';
 
 export interface Http2Peer {
@@ -22,7 +23,13 @@ export interface Http2Context {
   readonly nextId: () => string;
   readonly count: (name: string) => void;
   /** A request refused before it reached the front. */
-  readonly refused: (status: number, head: Http2Head | undefined, peer: Http2Peer) => void;
+  readonly refused: (
+    why: RefusalWord,
+    head: { readonly method: string; readonly target: string; readonly host: string },
+    peer: Http2Peer,
+  ) => void;
+  /** A connection is gone. */
+  readonly ended: () => void;
 }
 
 export interface Http2Road {
@@ -81,7 +88,10 @@ export const openHttp2 = (context: Http2Context): Http2Road => {
     };
     sessions.set(session, end);
     session.on('error', () => context.count('http2_session_errors'));
-    session.on('close', () => sessions.delete(session));
+    session.on('close', () => {
+      sessions.delete(session);
+      context.ended();
+    });
     session.setTimeout(limits.idleTimeout);
     session.on('timeout', () => {
       // silent while an answer is made is not idle; streams have their own time-outs, until they are closed
@@ -116,8 +126,10 @@ export const openHttp2 = (context: Http2Context): Http2Road => {
   ): void => {
     const hasBody = (flags & http2.constants.NGHTTP2_FLAG_END_STREAM) === 0;
     const read = readHead(headers, rawHeaders, hasBody, context.limits);
-    if (typeof read === 'number') {
-      context.refused(read, undefined, peer);
+    if (typeof read === 'string') {
+      context.count(`refused_${read}`);
+      const { ':method': method = '', ':path': target = '', ':authority': host = '' } = headers;
+      context.refused(read, { method, target, host }, peer);
       return refuseStream(stream, read, hasBody);
     }
     const arrival = peer.trusted

@@ -3,6 +3,7 @@ import http2, { type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:ht
 import { PassThrough, type Readable } from 'node:stream';
 import type { Config } from '../../config/schema.ts';
 import type { Client } from '../client.ts';
+import { REFUSALS, type RefusalWord } from '../http1-guard.ts';
 
 export interface StreamFacts {
   readonly id: string;
@@ -159,8 +160,9 @@ const SINGLE = new Set([
 ]); // biome-ignore format: a list of names
 
 /** An answer of the road's own, the request's body unread. */
-export const refuseStream = (stream: ServerHttp2Stream, status: number, hasBody: boolean): void => {
-  const body = `${status} ${STATUS_CODES[status]}\n`;
+export const refuseStream = (stream: ServerHttp2Stream, why: RefusalWord, hasBody: boolean): void => {
+  const status = REFUSALS[why];
+  const body = `${status} ${STATUS_CODES[status]}: ${why}\n`;
   stream.on('error', () => undefined);
   if (hasBody) stream.once('finish', () => stream.close(http2.constants.NGHTTP2_NO_ERROR));
   stream.respond({
@@ -176,18 +178,18 @@ export const refuseStream = (stream: ServerHttp2Stream, status: number, hasBody:
 const limitedBody = (stream: ServerHttp2Stream, limits: StreamFacts['limits']): Readable => {
   const body = new PassThrough();
   let bytes = 0;
-  const cutOff = (status: number, why: string) => {
+  const cutOff = (word: RefusalWord, why: string) => {
     clearTimeout(timer);
-    if (!stream.headersSent && !stream.destroyed) refuseStream(stream, status, true);
+    if (!stream.headersSent && !stream.destroyed) refuseStream(stream, word, true);
     else breakOff(stream, why);
     body.destroy(new Error(why));
   };
-  const late = () => (body.writableNeedDrain ? timer.refresh() : cutOff(408, 'request body stopped'));
+  const late = () => (body.writableNeedDrain ? timer.refresh() : cutOff('body-timeout', 'request body stopped'));
   const timer = setTimeout(late, limits.bodyTimeout);
   timer.unref();
   stream.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > limits.bodySize) return cutOff(413, 'request body too large');
+    if (bytes > limits.bodySize) return cutOff('body-too-large', 'request body too large');
     timer.refresh();
     if (body.destroyed || body.write(chunk)) return;
     stream.pause();

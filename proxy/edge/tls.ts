@@ -24,7 +24,8 @@ export const openTls = (config: TlsConfig, handshakeMs: number, context: Certifi
   });
   // clients that name no server get the server's own context
   certificates.onReload(() => server.setSecureContext(certificates.standard));
-  const handshakes = new WeakMap<Socket, (socket: TLSSocket) => void>();
+  /** Connections whose handshake is under way. Bounded by limits.connections. */
+  const handshakes = new Map<Socket, (socket: TLSSocket) => void>();
   server.on('secureConnection', (socket) => {
     // node says nowhere else which connection this one came from; without it nobody could be told its address
     const done = handshakes.get((socket as TLSSocket & { readonly _parent: Socket })._parent);
@@ -32,20 +33,30 @@ export const openTls = (config: TlsConfig, handshakeMs: number, context: Certifi
     else socket.destroy();
   });
   // a scanner's plain HTTP, an old version, no protocol in common: nothing to tell anybody but the counter
-  server.on('tlsClientError', () => context.count('tls_handshake_failures'));
+  server.on('tlsClientError', (_error, socket) => {
+    context.count('tls_handshake_failures');
+    socket.destroy();
+  });
   return {
     accept: (socket, secured) => {
       const timer = setTimeout(() => socket.destroy(), handshakeMs);
       timer.unref();
-      socket.on('error', () => undefined).once('close', () => clearTimeout(timer));
-      handshakes.set(socket, (secure) => {
+      const over = () => {
         clearTimeout(timer);
+        handshakes.delete(socket);
+      };
+      socket.on('error', () => undefined).once('close', over);
+      handshakes.set(socket, (secure) => {
+        over();
         context.count('tls_handshakes');
         secured(secure);
       });
       server.emit('connection', socket);
     },
     certificates,
-    close: () => certificates.close(),
+    close: () => {
+      certificates.close();
+      for (const socket of handshakes.keys()) socket.destroy();
+    },
   };
 };

@@ -25,6 +25,7 @@ export const BYPASS_REASONS = [
   'purge',
   'rate-limit',
   'precondition',
+  'redirect',
 ] as const;
 export type BypassReason = (typeof BYPASS_REASONS)[number];
 

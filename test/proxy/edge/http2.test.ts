@@ -68,7 +68,7 @@ const edge = async (t: Test, limits: Record<string, unknown> = {}, more: Record<
   );
   let id = 0;
   const road = openHttp2({
-    front, limits: config.proxy.limits, count, now: () => Date.now(), nextId: () => `id${id++}`, refused: (status) => count(`refused_${status}`),
+    front, limits: config.proxy.limits, count, now: () => Date.now(), nextId: () => `id${id++}`, refused: () => {}, ended: () => {},
     arrival: (peer) => ({ address: peer.address, scheme: 'https' }),
   }); // biome-ignore format: one context
   const server = net.createServer((socket) =>

@@ -1,0 +1,292 @@
+import { once } from 'node:events';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import http2 from 'node:http2';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import tls, { type ConnectionOptions, type TLSSocket } from 'node:tls';
+import t, { type Test } from 'tap';
+import { configSchema } from '../../../config/schema.ts';
+import { ask, type FrontDoor, frontDoor } from '../../helpers/front-door.ts';
+import { scriptedOrigin, until } from '../../helpers/scripted-origin.ts';
+import { selfSigned } from './certificate.ts';
+
+const cacheable = (t: Test) =>
+  scriptedOrigin(t, (request, response) =>
+    response.writeHead(200, { 'cache-control': 'max-age=60' }).end(`${request.method} ${request.url}`),
+  );
+
+const secure = async (t: Test, proxy: object = {}) => {
+  const dir = t.testdir({});
+  const a = selfSigned(join(dir, 'a'), ['a.example', '*.wild.example']);
+  const b = selfSigned(join(dir, 'b'), ['b.example']);
+  const origin = await cacheable(t);
+  const door = await frontDoor(t, origin.url, {
+    proxy: {
+      listen: { address: '127.0.0.1:0', tls: true },
+      tls: { certificates: [a, b], hsts: 'max-age=300' },
+      ...proxy,
+    },
+  });
+  return { door, origin, dir, a, b };
+};
+
+const handshake = async (door: FrontDoor, options: ConnectionOptions = {}): Promise<TLSSocket> => {
+  const socket = tls.connect({ port: door.port, host: '127.0.0.1', rejectUnauthorized: false, ...options });
+  await once(socket, 'secureConnect');
+  return socket;
+};
+const nameOf = (socket: TLSSocket) => socket.getPeerCertificate().subject.CN;
+
+/** Bytes on a connection until the other side closes it. */
+const conversation = async (socket: net.Socket, bytes: string): Promise<string> => {
+  socket.on('error', () => {});
+  socket.write(bytes);
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve));
+  return Buffer.concat(chunks).toString('latin1');
+};
+const GET = (path = '/x', more = '') =>
+  `GET ${path} HTTP/1.1\r\nHost: site.example\r\nConnection: close\r\n${more}\r\n`;
+
+t.test('certificates by server name: exact, wildcard, the first one for all others', async (t) => {
+  const { door } = await secure(t);
+  for (const [servername, name] of [
+    ['a.example', 'a.example'],
+    ['b.example', 'b.example'],
+    ['B.EXAMPLE', 'b.example'],
+    ['x.wild.example', 'a.example'],
+    ['x.y.wild.example', 'a.example'],
+    ['other', 'a.example'],
+  ] as const) {
+    const socket = await handshake(door, { servername });
+    t.equal(nameOf(socket), name, servername);
+    socket.destroy();
+  }
+  const nameless = await handshake(door);
+  t.equal(nameOf(nameless), 'a.example');
+  nameless.destroy();
+});
+
+t.test('TLS 1.2 and 1.3 are spoken, older ones are not; ALPN chooses', async (t) => {
+  const { door } = await secure(t);
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const socket = await handshake(door, {
+      minVersion: version,
+      maxVersion: version,
+      ALPNProtocols: ['h2', 'http/1.1'],
+    });
+    t.equal(socket.getProtocol(), version);
+    t.equal(socket.alpnProtocol, 'h2');
+    socket.destroy();
+  }
+  await t.rejects(handshake(door, { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }));
+  const plain = net.connect(door.port, '127.0.0.1');
+  t.notMatch(await conversation(plain, GET()), 'HTTP/1.1 200');
+});
+
+t.test('the same cache for HTTP/1.1 and HTTP/2 over TLS, another than for http', async (t) => {
+  const { door, origin } = await secure(t, { listen: [{ address: '127.0.0.1:0', tls: true }, '127.0.0.1:0'] });
+  const first = await conversation(await handshake(door), GET());
+  t.match(first, /^HTTP\/1\.1 200[\s\S]*Strict-Transport-Security: max-age=300[\s\S]*fwd=uri-miss[\s\S]*GET \/x$/);
+  t.match(await conversation(await handshake(door), GET()), /; hit;[\s\S]*GET \/x$/);
+  const session = http2.connect(`https://127.0.0.1:${door.port}`, { rejectUnauthorized: false });
+  const stream = session.request({ ':path': '/x', ':authority': 'site.example' });
+  const [headers] = await once(stream, 'response');
+  t.match(headers, { ':status': 200, 'cache-status': /hit/, 'strict-transport-security': 'max-age=300' });
+  t.equal((await stream.toArray()).join(''), 'GET /x');
+  session.close();
+  t.equal(origin.seen.length, 1);
+  const plain = await ask({ port: Number(door.proxy.addresses[1]!.split(':')[1]) }, '/x');
+  t.match(plain.headers['cache-status'], 'miss');
+  t.equal(plain.headers['strict-transport-security'], undefined);
+  t.match(origin.seen[0]!.headers, {
+    'x-forwarded-proto': 'https',
+    'x-forwarded-for': '127.0.0.1',
+    'x-forwarded-host': 'site.example',
+  });
+  t.equal(origin.seen[1]!.headers['x-forwarded-proto'], 'http');
+});
+
+t.test(
+  'new certificate files are taken without a word; open connections stay, a bad file changes nothing',
+  async (t) => {
+    const { door, dir, a } = await secure(t);
+    const open = await handshake(door);
+    const next = selfSigned(join(dir, 'next'), ['next.example']);
+    copyFileSync(next.cert, a.cert);
+    copyFileSync(next.key, a.key);
+    let name = '';
+    for (let i = 0; i < 40 && name !== 'next.example'; i++) {
+      await once(AbortSignal.timeout(100), 'abort');
+      const socket = await handshake(door);
+      name = nameOf(socket) as string;
+      socket.destroy();
+    }
+    t.equal(name, 'next.example');
+    writeFileSync(a.cert, 'not a certificate');
+    await t.rejects(door.proxy.reload(door.config), /certificates/);
+    const after = await handshake(door);
+    t.equal(nameOf(after), 'next.example');
+    after.destroy();
+    t.match(await conversation(open, GET()), /^HTTP\/1\.1 200/, 'the connection from before all this');
+  },
+);
+
+t.test('a client that never finishes its handshake is cut off', async (t) => {
+  const { door } = await secure(t, { limits: { headTimeout: '150ms' } });
+  const socket = net.connect(door.port, '127.0.0.1');
+  const begin = performance.now();
+  socket.write(Buffer.from('160301', 'hex'));
+  const dribble = setInterval(() => socket.write('\x02'), 40);
+  socket.on('error', () => {});
+  await new Promise((resolve) => socket.once('close', resolve));
+  clearInterval(dribble);
+  t.ok(performance.now() - begin < 1500);
+});
+
+t.test('redirect to https, but for what a certificate authority asks', async (t) => {
+  const origin = await cacheable(t);
+  const door = await frontDoor(t, origin.url, { proxy: { listen: { address: '127.0.0.1:0', redirect: true } } });
+  const moved = await ask(door, '/a%20b?c=d', { headers: { host: 'site.example:8080' } });
+  t.match(moved, { status: 301, headers: { location: 'https://site.example/a%20b?c=d' } });
+  t.equal((await ask(door, '/x', { method: 'POST', body: 'x' })).status, 308);
+  t.equal((await ask(door, '/x', { method: 'HEAD' })).headers.location, 'https://site.example/x');
+  t.equal(origin.seen.length, 0);
+  t.equal(
+    (await ask(door, '/.well-known/acme-challenge/token')).body.toString(),
+    'GET /.well-known/acme-challenge/token',
+  );
+  t.match(
+    await conversation(net.connect(door.port, '127.0.0.1'), 'GET /x HTTP/1.1\r\nHost: a b\r\n\r\n'),
+    /^HTTP\/1\.1 400/,
+  );
+});
+
+t.test(
+  'PROXY protocol from configured senders, with and without TLS; none, a bad or a late header ends the connection',
+  async (t) => {
+    const { door, origin } = await secure(t, {
+      proxyProtocolFrom: ['127.0.0.1'],
+      listen: [{ address: '127.0.0.1:0', tls: true }, '127.0.0.1:0'],
+    });
+    const plainPort = Number(door.proxy.addresses[1]!.split(':')[1]);
+    const header = 'PROXY TCP4 192.0.2.9 10.0.0.1 5 80\r\n';
+    t.match(await conversation(net.connect(plainPort, '127.0.0.1'), header + GET('/plain')), /^HTTP\/1\.1 200/);
+    t.equal(origin.seen[0]!.headers['x-forwarded-for'], '192.0.2.9');
+
+    const raw = net.connect(door.port, '127.0.0.1');
+    raw.write(
+      Buffer.concat([
+        Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1'),
+        Buffer.from([0x21, 0x11, 0, 12, 192, 0, 2, 10, 10, 0, 0, 1, 0, 5, 0, 80]),
+      ]),
+    );
+    const over = tls.connect({ socket: raw, rejectUnauthorized: false });
+    await once(over, 'secureConnect');
+    t.match(await conversation(over, GET('/tls')), /^HTTP\/1\.1 200/);
+    t.equal(origin.seen[1]!.headers['x-forwarded-for'], '192.0.2.10');
+
+    t.equal(await conversation(net.connect(plainPort, '127.0.0.1'), GET()), '', 'no header');
+    t.equal(await conversation(net.connect(plainPort, '127.0.0.1'), `PROXY TCP4 evil\r\n${GET()}`), '', 'a bad one');
+    t.equal(origin.seen.length, 2);
+  },
+);
+
+t.test('a PROXY header from anybody else is no request', async (t) => {
+  const origin = await cacheable(t);
+  const door = await frontDoor(t, origin.url, { proxy: { proxyProtocolFrom: ['192.0.2.0/24'] } });
+  t.match(
+    await conversation(net.connect(door.port, '127.0.0.1'), `PROXY TCP4 192.0.2.9 10.0.0.1 5 80\r\n${GET()}`),
+    /^HTTP\/1\.1 (400|505)/,
+  );
+  t.equal(origin.seen.length, 0);
+});
+
+t.test('forwarding fields are believed from trusted proxies only, and the origin sees the chain', async (t) => {
+  const origin = await cacheable(t);
+  const headers = {
+    'x-forwarded-for': '6.6.6.6, 192.0.2.9',
+    'x-forwarded-proto': 'https',
+    'x-forwarded-host': 'evil.example',
+    forwarded: 'for=evil',
+  };
+  const doubting = await frontDoor(t, origin.url);
+  await ask(doubting, '/1', { headers });
+  t.match(origin.seen[0]!.headers, {
+    'x-forwarded-for': '127.0.0.1',
+    'x-forwarded-proto': 'http',
+    'x-forwarded-host': 'site.example',
+    forwarded: 'for=127.0.0.1;host="site.example";proto=http',
+  });
+  const trusting = await frontDoor(t, origin.url, { proxy: { trustedProxies: ['127.0.0.0/8'] } });
+  await ask(trusting, '/2', { headers });
+  t.match(origin.seen[1]!.headers, {
+    'x-forwarded-for': '6.6.6.6, 192.0.2.9, 127.0.0.1',
+    'x-forwarded-proto': 'https',
+    'x-forwarded-host': 'site.example',
+  });
+  await trusting.proxy.close();
+  t.match(
+    readFileSync(join(trusting.dir, 'access.ndjson'), 'utf8'),
+    '"remoteAddress":"192.0.2.0"',
+    'the access record too, truncated',
+  );
+});
+
+t.test('a unix socket: its clients have no address, and are trusted only as such', async (t) => {
+  const origin = await cacheable(t);
+  const path = join(tmpdir(), `lacquer-edge-${process.pid}.sock`);
+  const door = await frontDoor(t, origin.url, { proxy: { listen: `unix:${path}`, trustedProxies: ['unix'] } });
+  t.match(door.proxy.addresses, [`unix:${path}`]);
+  const text = await conversation(net.connect(path), GET('/x', 'X-Forwarded-For: 192.0.2.9\r\n'));
+  t.match(text, /^HTTP\/1\.1 200/);
+  t.equal(origin.seen[0]!.headers['x-forwarded-for'], '192.0.2.9, unix');
+});
+
+t.test('rates and connections per client', async (t) => {
+  const origin = await cacheable(t);
+  const limited = await frontDoor(t, origin.url, { proxy: { limits: { requestsPerSecond: 0.01, burst: 3 } } });
+  for (let i = 0; i < 3; i++) t.equal((await ask(limited, '/x')).status, 200);
+  const refused = await ask(limited, '/x');
+  t.match(refused, { status: 429, headers: { 'retry-after': '100' } });
+  const few = await frontDoor(t, origin.url, { proxy: { limits: { connectionsPerClient: 2 } } });
+  const held = [net.connect(few.port, '127.0.0.1'), net.connect(few.port, '127.0.0.1')];
+  await Promise.all(held.map((socket) => once(socket, 'connect')));
+  t.equal(await conversation(net.connect(few.port, '127.0.0.1'), GET()), '');
+  held[0]!.destroy();
+  await until(() => few.proxy.gauges().connections === 1);
+  t.equal((await ask(few, '/x')).status, 200);
+  held[1]!.destroy();
+});
+
+t.test('HTTP/2 drains with the rest: what is under way is answered', async (t) => {
+  const { door, origin } = await secure(t);
+  let release = () => {};
+  origin.script = (_, response) => {
+    release = () => response.end('done');
+  };
+  const session = http2.connect(`https://127.0.0.1:${door.port}`, { rejectUnauthorized: false });
+  const stream = session.request({ ':path': '/slow', ':authority': 'site.example' });
+  await origin.reached(1);
+  const drained = door.proxy.drain(3000);
+  await once(session, 'goaway');
+  release();
+  t.equal((await stream.toArray()).join(''), 'done');
+  await drained;
+  t.equal(door.proxy.gauges().http2_connections, 0);
+});
+
+t.test('configuration of the edge is refused where it makes no sense', async (t) => {
+  const bad = (proxy: object) => configSchema.safeParse({ proxy }).success;
+  t.notOk(bad({ trustedProxies: ['10.0.0.0/40'] }));
+  t.notOk(bad({ listen: { address: '127.0.0.1:0', tls: true } }), 'tls without certificates');
+  t.notOk(
+    bad({
+      listen: { address: '127.0.0.1:0', tls: true, redirect: true },
+      tls: { certificates: [{ cert: 'a', key: 'b' }] },
+    }),
+    'both',
+  );
+});
