@@ -1,13 +1,12 @@
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
-import http from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
+import { askJson, constantLoad } from './fixture/clients.ts';
 import { type Running, run } from './fixture/process.ts';
 
 const SUPERVISOR = './run-supervisor.js';
-const NO_KEEP_ALIVE = { agent: false } as const;
 
 interface Echo {
   readonly pid: number;
@@ -15,19 +14,6 @@ interface Echo {
   readonly ttl: number;
   readonly heard: { word: string }[];
 }
-
-const fetchJson = <T>(port: number, path: string, options: http.RequestOptions = NO_KEEP_ALIVE): Promise<T> =>
-  new Promise((resolve, reject) => {
-    http
-      .get({ host: '127.0.0.1', port, path, ...options }, (response) => {
-        let body = '';
-        response.setEncoding('utf8').on('data', (chunk: string) => {
-          body += chunk;
-        });
-        response.once('end', () => resolve(JSON.parse(body) as T)).once('error', reject);
-      })
-      .once('error', reject);
-  });
 
 const settings = (dir: string, more = '') =>
   `proxy: { listen: 127.0.0.1:0, admin: 127.0.0.1:0, workers: 2, drain: 3s }\ncache: { dir: ${dir}/cache }\nshields: { dir: ${dir}/shields }\n${more || 'rules: [{ match: /**, ttl: 1h }]'}\n`;
@@ -53,75 +39,50 @@ const start = async (t: Tap, more = '', env: NodeJS.ProcessEnv = {}): Promise<Se
   const port = Number((await running.says(/front door {2}http:\/\/127\.0\.0\.1:(\d+)/))[1]);
   return { ...running, port, admin, file };
 };
-/** Clients that never stop asking, half of them on connections kept open; every failure is counted. */
-const load = (port: number) => {
-  let isOver = false;
-  const result = { done: 0, failures: [] as string[], pids: new Set<number>() };
-  const client = async (options: http.RequestOptions) => {
-    while (!isOver)
-      await fetchJson<Echo>(port, '/?wait=5', options).then(
-        ({ pid }) => {
-          result.done++;
-          result.pids.add(pid);
-        },
-        (error: Error) => result.failures.push(error.message),
-      );
-  };
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
-  const clients = [...Array(4).fill({ agent }), ...Array(4).fill(NO_KEEP_ALIVE)].map((options: http.RequestOptions) =>
-    client(options),
-  );
-  return {
-    result,
-    stop: async () => {
-      isOver = true;
-      await Promise.all(clients);
-      agent.destroy();
-    },
-  };
-};
+const load = (port: number) => constantLoad(port, () => '/?wait=5');
+const pidOf = (body: string) => (JSON.parse(body) as Echo).pid;
 
 t.test('SIGUSR2 replaces every process without one failed request, kept-alive or not', async (t) => {
   const service = await start(t);
   const clients = load(service.port);
-  await fetchJson<Echo>(service.port, '/');
+  await askJson<Echo>(service.port, '/');
   service.child.kill('SIGUSR2');
   await service.says(/"msg":"restarted"/);
   service.child.kill('SIGUSR2');
   await service.says(/"msg":"restarted"[\s\S]*"msg":"restarted"/);
-  await fetchJson<Echo>(service.port, '/');
+  await askJson<Echo>(service.port, '/');
   await clients.stop();
   t.same(clients.result.failures, []);
   t.ok(clients.result.done > 50, `${clients.result.done} requests`);
-  t.ok(clients.result.pids.size >= 4, 'old and new processes answered');
+  t.ok(new Set([...clients.result.bodies].map(pidOf)).size >= 4, 'old and new processes answered');
 });
 
 t.test('a worker that dies is replaced; meanwhile connections wait, they are not refused', async (t) => {
   const service = await start(t, 'rules: [{ match: /**, ttl: 1h }]', { LACQUER_PROXY__WORKERS: '1' });
-  const before = await fetchJson<Echo>(service.port, '/');
-  await fetchJson<Echo>(service.port, '/die').catch(() => undefined);
-  const after = await fetchJson<Echo>(service.port, '/');
+  const before = await askJson<Echo>(service.port, '/');
+  await askJson<Echo>(service.port, '/die').catch(() => undefined);
+  const after = await askJson<Echo>(service.port, '/');
   t.not(after.pid, before.pid);
   await service.says(/"how":"SIGKILL".*worker died/);
 });
 
 t.test('SIGTERM answers what was accepted, then all processes end with 0', async (t) => {
   const service = await start(t);
-  const slow = fetchJson<Echo>(service.port, '/?wait=500');
-  await fetchJson<Echo>(service.port, '/');
+  const slow = askJson<Echo>(service.port, '/?wait=500');
+  await askJson<Echo>(service.port, '/');
   service.child.kill('SIGTERM');
   t.type((await slow).pid, 'number');
   t.equal(await service.ended, 0);
-  await t.rejects(fetchJson(service.port, '/'), { code: 'ECONNREFUSED' });
+  await t.rejects(askJson(service.port, '/'), { code: 'ECONNREFUSED' });
 });
 
 t.test('SIGTERM to one worker alone has it replaced', async (t) => {
   const service = await start(t);
   const clients = load(service.port);
-  const { pid } = await fetchJson<Echo>(service.port, '/');
+  const { pid } = await askJson<Echo>(service.port, '/');
   process.kill(pid, 'SIGTERM');
   for (let gone = false; !gone; ) {
-    await fetchJson<Echo>(service.port, '/');
+    await askJson<Echo>(service.port, '/');
     try {
       process.kill(pid, 0);
     } catch {
@@ -130,33 +91,33 @@ t.test('SIGTERM to one worker alone has it replaced', async (t) => {
   }
   await clients.stop();
   t.same(clients.result.failures, []);
-  t.equal((await fetchJson<{ ready: boolean }>(service.admin, '/health')).ready, true);
+  t.equal((await askJson<{ ready: boolean }>(service.admin, '/health')).ready, true);
 });
 
 t.test(
   'a changed file is applied to all workers, a bad one is refused with its reason and the old stays',
   async (t) => {
     const service = await start(t);
-    t.equal((await fetchJson<Echo>(service.port, '/')).ttl, 3_600_000);
+    t.equal((await askJson<Echo>(service.port, '/')).ttl, 3_600_000);
     const dir = join(service.file, '..');
     writeFileSync(service.file, settings(dir, 'rules: [{ match: /**, ttl: 2h }]'));
     await service.says(/configuration applied/);
-    for (let i = 0; i < 6; i++) t.equal((await fetchJson<Echo>(service.port, '/')).ttl, 7_200_000);
+    for (let i = 0; i < 6; i++) t.equal((await askJson<Echo>(service.port, '/')).ttl, 7_200_000);
 
     writeFileSync(service.file, settings(dir, 'rules: [{ match: /**, ttl: soon }]'));
     const [, reason] = await service.says(/"reasons":\["([^\]]*)"\].*configuration refused/);
     t.match(reason, /rules\.0\.ttl.*soon.*expected a duration/);
-    t.equal((await fetchJson<Echo>(service.port, '/')).ttl, 7_200_000);
+    t.equal((await askJson<Echo>(service.port, '/')).ttl, 7_200_000);
 
     writeFileSync(service.file, settings(dir, 'rules: [{ match: /**, ttl: 9h, name: refuse-me }]'));
     await service.says(/cannot run on this.*configuration refused/);
-    t.equal((await fetchJson<Echo>(service.port, '/')).ttl, 7_200_000, 'what one worker refuses none keeps');
+    t.equal((await askJson<Echo>(service.port, '/')).ttl, 7_200_000, 'what one worker refuses none keeps');
 
     writeFileSync(service.file, settings(dir, 'rules: [{ match: /**, ttl: 3h }]'));
     service.child.kill('SIGHUP');
     await service.says(/logs reopened/);
     await service.says(/(configuration applied[\s\S]*){2}/);
-    t.equal((await fetchJson<Echo>(service.port, '/')).ttl, 10_800_000);
+    t.equal((await askJson<Echo>(service.port, '/')).ttl, 10_800_000);
   },
 );
 
@@ -171,7 +132,7 @@ t.test('more workers and another address come without losing a request', async (
   await service.says(/configuration applied/);
   await clients.stop();
   t.same(clients.result.failures, []);
-  const health = await fetchJson<{ workers: number }>(service.admin, '/health');
+  const health = await askJson<{ workers: number }>(service.admin, '/health');
   t.equal(health.workers, 3);
 });
 
@@ -191,10 +152,10 @@ t.test('a second instance on the same folder says who holds it and exits 1; a st
 
 t.test('when the primary is killed its workers go too', async (t) => {
   const service = await start(t);
-  await fetchJson<Echo>(service.port, '/');
+  await askJson<Echo>(service.port, '/');
   service.child.kill('SIGKILL');
   await service.ended; // 'close': every holder of the pipes is gone, the workers too
-  await t.rejects(fetchJson(service.port, '/'), { code: 'ECONNREFUSED' });
+  await t.rejects(askJson(service.port, '/'), { code: 'ECONNREFUSED' });
 });
 
 t.test('an address in use, or a worker that cannot run, ends the start with 2 and one clear line', async (t) => {
@@ -214,9 +175,9 @@ t.test('an address in use, or a worker that cannot run, ends the start with 2 an
 
 t.test('the bus carries a word from one worker to the others', async (t) => {
   const service = await start(t);
-  const speaker = await fetchJson<Echo>(service.port, '/say?word=hello');
+  const speaker = await askJson<Echo>(service.port, '/say?word=hello');
   for (;;) {
-    const other = await fetchJson<Echo>(service.port, '/');
+    const other = await askJson<Echo>(service.port, '/');
     if (other.pid === speaker.pid) t.same(other.heard, []);
     else if (other.heard.length > 0) {
       t.equal(other.heard[0]?.word, 'hello');
@@ -228,16 +189,16 @@ t.test('the bus carries a word from one worker to the others', async (t) => {
 t.test('counters in the primary outlive the worker that counted', async (t) => {
   const service = await start(t, '', { LACQUER_PROXY__WORKERS: '1' });
   const served = async () => {
-    const { counters } = await fetchJson<{ counters: Record<string, number> }>(service.admin, '/stats');
+    const { counters } = await askJson<{ counters: Record<string, number> }>(service.admin, '/stats');
     return counters.served_total ?? 0;
   };
   const until = async (count: number) => {
     while ((await served()) < count) await new Promise((resolve) => setTimeout(resolve, 50));
   };
-  for (let i = 0; i < 5; i++) await fetchJson<Echo>(service.port, '/');
+  for (let i = 0; i < 5; i++) await askJson<Echo>(service.port, '/');
   await until(5);
-  await fetchJson(service.port, '/die').catch(() => undefined);
-  await fetchJson<Echo>(service.port, '/');
+  await askJson(service.port, '/die').catch(() => undefined);
+  await askJson<Echo>(service.port, '/');
   await until(6);
   t.equal(await served(), 6);
 });
