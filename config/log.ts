@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type Logger, pino } from 'pino';
+import { plainLine } from './log-line.ts';
 import type { Config } from './schema.ts';
 
 export interface AppLog {
@@ -39,6 +40,7 @@ export const openLog = async (
     minLength: 0,
     maxLength: MAX_WAITING,
   });
+  const isForPerson = settings.file === '-' && process.stdout.isTTY === true;
   guard(stream);
   // Before it is open, lines would be lost without a word (sonic-boom 4.2.1).
   await once(stream, 'ready');
@@ -49,7 +51,7 @@ export const openLog = async (
       redact: { paths: REDACTED, censor: '(hidden)' },
       formatters: { level: (label, number) => ({ level: number, severity: label }) },
     },
-    stream as DestinationStream,
+    isForPerson ? { write: (line) => stream.write(plainLine(line)) } : stream,
   );
   return {
     log,

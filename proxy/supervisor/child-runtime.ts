@@ -49,6 +49,9 @@ export const runChild = (start: (config: Config, context: ChildContext) => Promi
     });
     body = await start(config, { log, bus, place });
     const running = body;
+    setLevel = (level) => {
+      log.level = level;
+    };
     const report = () => {
       const delta = running.delta();
       if (delta) tell({ type: 'delta', delta });
@@ -68,6 +71,7 @@ export const runChild = (start: (config: Config, context: ChildContext) => Promi
   };
 
   let reopenAll = (): void => undefined;
+  let setLevel = (_level: Config['log']['level']): void => undefined;
   let leave = async (_deadlineMs: number, _idleMs: number): Promise<void> => undefined;
   const goAway = (deadlineMs: number, idleMs: number): void => {
     if (isLeaving) return;
@@ -90,7 +94,10 @@ export const runChild = (start: (config: Config, context: ChildContext) => Promi
         });
       case 'reload':
         return body?.reload(message.config).then(
-          () => tell({ type: 'reloaded', reason: undefined }),
+          () => {
+            setLevel(message.config.log.level);
+            tell({ type: 'reloaded', reason: undefined });
+          },
           (error: unknown) => tell({ type: 'reloaded', reason: reasonOf(error) }),
         );
       case 'reopen':

@@ -30,17 +30,26 @@ export const originOrders = (config: Config, socket: HeldSocket): Orders => ({
 export const needsNewWorkers = (before: Config, after: Config): boolean =>
   differs(workerBound(before), workerBound(after));
 
-const workerBound = ({ proxy, cache, shields, log }: Config) => ({
-  listen: proxy.listen,
-  workers: proxy.workers,
-  name: proxy.name,
-  proxyProtocolFrom: proxy.proxyProtocolFrom,
-  limits: proxy.limits,
-  tls: proxy.tls && { minVersion: proxy.tls.minVersion, http2: proxy.tls.http2 },
-  cache,
-  shields: { dir: shields.dir, maxSize: shields.maxSize },
-  log,
-});
+/** Everything but rules, origins, networks, client rates and what only the primary reads: those a worker takes between requests. */
+const workerBound = ({ proxy, cache, shields, log }: Config) => {
+  const {
+    origin,
+    purgeFrom,
+    trustedProxies,
+    breaker,
+    connectTimeout,
+    admin,
+    adminToken,
+    drain,
+    limits,
+    tls,
+    ...bound
+  } = proxy;
+  const { requestsPerSecond, burst, connectionsPerClient, loopDelay, ...boundLimits } = limits;
+  // Certificates are read anew by a reload; how TLS is spoken is not.
+  const boundTls = tls && { ...tls, certificates: undefined };
+  return { ...bound, limits: boundLimits, tls: boundTls, cache, shields, log: { ...log, level: undefined } };
+};
 
 /** The origin holds few connections, all of our own proxy: it is replaced for any change that concerns it. */
 export const needsNewOrigin = (before: Config, after: Config): boolean =>
