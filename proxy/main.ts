@@ -236,6 +236,11 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
       hit_for_miss: hitForMiss.size,
       connections: limits.connections,
       http2_connections: edge.http2Sessions,
+      origins_down: current.origins.pools.flatMap(({ servers }) => servers).filter(({ healthy }) => !healthy).length,
+      breakers_open: current.origins.pools.filter(({ state }) => state !== 'closed').length,
+      ...(edge.certificateExpiresMs !== undefined && {
+        tls_certificate_expires_seconds: Math.floor(edge.certificateExpiresMs / 1000),
+      }),
     }),
     async reload(next) {
       const before = current;

@@ -1,5 +1,5 @@
 /** Gauges of what all workers share (one LMDB, one folder) and of worst cases: the largest is the truth, not the sum. */
-const LARGEST = /^(store_|event_loop_|access_log_)/;
+const LARGEST = /^(store_|event_loop_|access_log_|origins_|breakers_|tls_)/;
 /** Except what each worker has of its own. */
 const SUMMED = /^store_memory_/;
 
