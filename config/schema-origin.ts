@@ -8,7 +8,9 @@ const upstreamLimits = {
   maxSize: size.prefault('16MiB').describe('largest body read'),
 };
 
-const httpOrFile = z.string().regex(/^(https?:\/\/[^\s/]+(\/\S*)?|file:.+)$/, 'expected http(s)://host[/base] or file:DIR');
+const httpOrFile = z
+  .string()
+  .regex(/^(https?:\/\/[^\s/]+(\/\S*)?|file:.+)$/, 'expected http(s)://host[/base] or file:DIR');
 
 /** Settings of the origin: lookup, PyPI, downloads, imaging. */
 export const originSection = z.strictObject({
@@ -18,7 +20,12 @@ export const originSection = z.strictObject({
   lookup: z
     .strictObject({
       ttl: duration.prefault('10m'),
-      redis: z.string().regex(/^(rediss?:\/\/|unix:).+$/, 'expected redis://host:port').optional().describe('leave out: embedded').meta({ secret: true }),
+      redis: z
+        .string()
+        .regex(/^(rediss?:\/\/|unix:).+$/, 'expected redis://host:port')
+        .optional()
+        .describe('leave out: embedded')
+        .meta({ secret: true }),
       dir: z.string().default('var/lookup').describe('of the embedded store'),
       timeout: duration.prefault('50ms').describe('what Redis may cost a request'),
       missingTtl: duration.prefault('5m').describe('how long a package is remembered as not found'),
@@ -28,7 +35,10 @@ export const originSection = z.strictObject({
   pypi: z.strictObject({ url: httpOrFile.default('https://pypi.org'), ...upstreamLimits }).prefault({}),
   downloads: z
     .strictObject({
-      url: z.union([z.literal('off'), z.literal('pypi'), httpOrFile]).default('https://pypistats.org').describe('pypistats.org, a static JSON file (file:FILE), pypi (its own counts), or off'),
+      url: z
+        .union([z.literal('off'), z.literal('pypi'), httpOrFile])
+        .default('https://pypistats.org')
+        .describe('pypistats.org, a static JSON file (file:FILE), pypi (its own counts), or off'),
       ttl: duration.prefault('24h'),
       stale: duration.prefault('14d'),
       perMinute: z.number().positive().default(25),
@@ -39,13 +49,26 @@ export const originSection = z.strictObject({
     .prefault({}),
   imaging: z
     .strictObject({
-      url: z.string().regex(/^https?:\/\/[^\s/]+(\/\S*)?$/, 'expected http(s)://host').optional().describe('a shields-compatible server; leave out: embedded'),
+      url: z
+        .string()
+        .regex(/^https?:\/\/[^\s/]+(\/\S*)?$/, 'expected http(s)://host')
+        .optional()
+        .describe('a shields-compatible server; leave out: embedded'),
       timeout: duration.prefault('1s'),
       workers: count.min(1).default(1).describe('raster threads'),
       queue: count.default(256).describe('rasters waiting at most'),
     })
     .prefault({}),
-  versionColors: z.enum(['semantic', 'legacy']).default('semantic').describe('semantic: blue, orange before 1.0 and for pre-releases; legacy: always green'),
+  contentRedirects: z
+    .boolean()
+    .default(true)
+    .describe(
+      'answer a generic badge with a redirect to the content it shows; false: draw it at once, for a front door that follows none',
+    ),
+  versionColors: z
+    .enum(['semantic', 'legacy'])
+    .default('semantic')
+    .describe('semantic: blue, orange before 1.0 and for pre-releases; legacy: always green'),
   maxAge: duration.prefault('1h').describe('Cache-Control of a good badge'),
   notFoundMaxAge: duration.prefault('5m'),
   errorMaxAge: duration.prefault('60s').describe('of a badge that tells of a failure here or upstream'),

@@ -27,6 +27,14 @@ export type Answer<T> =
   | { readonly kind: 'missing' }
   | { readonly kind: 'failed'; readonly code: UpstreamCode };
 
+/** Both on, but where bench/upstream.ts measures what they save. */
+export interface Manners {
+  /** One question per name, however many ask at once. */
+  readonly coalesce: boolean;
+  /** Ask with the ETag of what is known. */
+  readonly revalidate: boolean;
+}
+
 export interface KnownOptions<T> {
   /** Part of the keys in the store. */
   readonly name: string;
@@ -38,6 +46,7 @@ export interface KnownOptions<T> {
   /** How long past its ttl a value stands in while the source fails. */
   readonly staleMs: number;
   readonly clock: () => number;
+  readonly manners: Manners;
   readonly onStale: (name: string, code: UpstreamCode, checkedMs: number) => void;
 }
 
@@ -65,7 +74,7 @@ export class Known<T> {
   async get(name: string, patienceMs: number): Promise<Answer<T>> {
     const held = this.#held.get(name);
     if (held && this.#isFresh(held)) return answerOf(held, undefined);
-    let flight = this.#flights.get(name);
+    let flight = this.#options.manners.coalesce ? this.#flights.get(name) : undefined;
     if (!flight) {
       flight = this.#ask(name).finally(() => this.#flights.delete(name));
       this.#flights.set(name, flight);
@@ -89,7 +98,10 @@ export class Known<T> {
     const failure = this.#failures.get(name);
     if (failure && this.#options.clock() < failure.untilMs) return this.#standIn(name, last, failure.code);
     try {
-      const fetched = await this.#options.source(name, last?.kind === 'found' ? last.etag : undefined);
+      const fetched = await this.#options.source(
+        name,
+        this.#options.manners.revalidate && last?.kind === 'found' ? last.etag : undefined,
+      );
       const known = this.#record(fetched, last);
       this.#held.set(name, known);
       this.#failures.delete(name);

@@ -8,7 +8,7 @@ import { type DownloadSource, downloadsFile, pypistats } from './downloads.ts';
 import { embeddedImaging } from './imaging/embedded.ts';
 import type { Imaging } from './imaging/imaging.ts';
 import { remoteImaging } from './imaging/remote.ts';
-import { Known } from './known.ts';
+import { Known, type Manners } from './known.ts';
 import { listenOn } from './listen.ts';
 import { openEmbeddedStore } from './lookup/embedded.ts';
 import type { LookupStore } from './lookup/store.ts';
@@ -22,6 +22,7 @@ export interface OriginDeps {
   readonly log: Logger;
   /** Epoch ms; what lifetimes and limits are counted by. */
   readonly clock?: () => number;
+  readonly manners?: Manners;
 }
 
 export interface RunningOrigin {
@@ -32,9 +33,13 @@ export interface RunningOrigin {
 }
 
 const PROBE_MS = 4_000;
+const GOOD_MANNERS: Manners = { coalesce: true, revalidate: true };
 
 /** Opens the lookup store, then listens. Throws when either cannot be had. */
-export const startOrigin = async (config: Config, { log, clock = Date.now }: OriginDeps): Promise<RunningOrigin> => {
+export const startOrigin = async (
+  config: Config,
+  { log, clock = Date.now, manners = GOOD_MANNERS }: OriginDeps,
+): Promise<RunningOrigin> => {
   const { origin } = config;
   const userAgent = `lacquer/${packageVersion} (${origin.contact ? `+${origin.contact}` : 'badge origin'})`;
   const warn = sparingly(log, clock);
@@ -45,7 +50,7 @@ export const startOrigin = async (config: Config, { log, clock = Date.now }: Ori
     warn(`lookup-${code}`, { err: error }, 'the lookup store fails; going on without it'),
   );
   const { ttl: ttlMs, missingTtl: missingTtlMs, stale: staleMs } = origin.lookup;
-  const known = { store, clock, missingTtlMs, staleMs, ttlMs };
+  const known = { store, clock, manners, missingTtlMs, staleMs, ttlMs };
   const onStale = (of: string) => (name: string, code: string, checkedMs: number) =>
     warn(
       `stale-${of}-${code}`,

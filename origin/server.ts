@@ -101,7 +101,7 @@ const sendBadge = async (
   const made = await makeBadge(drawing, kind, name, wishes, packages);
   const cacheControl = made.standing === 'good' ? goodControl(config.maxAge, wishes) : shortControl(made.maxAgeMs);
   const content: Content = { badge: made.badge, format, scale: format === 'svg' ? 1 : wishes.scale };
-  if (KINDS[kind].generic && !isWords(made.standing))
+  if (config.contentRedirects && KINDS[kind].generic && !isWords(made.standing))
     return sendRedirect(response, contentUri(content), cacheControl, made.standing, surrogateKey);
   const drawn = await draw(drawing, content, isWords(made.standing));
   const standing = drawn.complete ? made.standing : 'error';
