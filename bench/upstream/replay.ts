@@ -129,23 +129,26 @@ const configOf = ({ isSeed, lookup, shieldStore }: Setup, { dir, pypi, pypistats
   };
   const rules = shipped.rules.map((rule) => ({
     ...rule,
+    deadline: '2m',
     ...(isSeed && rule.ttl !== undefined ? SEED_RULE : {}),
     ...(shieldStore ? {} : { follow: undefined }),
   }));
   return {
     rules: rules as NonNullable<ConfigInput['rules']>,
-    proxy: { listen: '127.0.0.1:0' },
+    // a busy machine slows the day down and must not change it
+    proxy: { listen: '127.0.0.1:0', limits: { loopDelay: '10m' } },
     cache: { dir: join(dir, 'cache') },
     shields: { dir: join(dir, 'shields') },
     log: { access: 'off' },
     origin: {
       listen: '127.0.0.1:0',
+      deadline: '2m',
       contentRedirects: shieldStore,
       lookup: { dir: join(dir, 'lookup'), ...(lookup ? {} : { ttl: 0 }) },
-      pypi: { url: pypi, perSecond: 1e6, parallel: 64 },
+      pypi: { url: pypi, perSecond: 1e6, parallel: 64, timeout: '60s' },
       // the seed took its counts from PyPI's document
-      downloads: isSeed ? { url: 'pypi' } : { url: pypistats, perMinute: 6e7, parallel: 64 },
-      imaging: { url: imaging },
+      downloads: isSeed ? { url: 'pypi' } : { url: pypistats, perMinute: 6e7, parallel: 64, timeout: '60s' },
+      imaging: { url: imaging, timeout: '60s' },
     },
   };
 };

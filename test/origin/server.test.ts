@@ -362,6 +362,8 @@ t.test('a mirror folder is read as PyPI is', async (t) => {
 
 t.test('the demonstration has its packages, licences shared, with no network', async (t) => {
   const demo = parse(readFileSync(packageFile('config/demo.yaml'), 'utf8')) as { origin: object };
+  const shipped = parse(readFileSync(packageFile('config/default.yaml'), 'utf8')) as object;
+  for (const [key, value] of Object.entries(shipped)) t.match(demo, { [key]: value }, `${key} is that of the default`);
   const dir = t.testdir();
   const origin = await start({ ...demo.origin, lookup: { dir } });
   t.teardown(() => origin.close());
