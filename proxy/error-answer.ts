@@ -1,3 +1,4 @@
+import { formatHttpDate } from './policy/dates.ts';
 import type { RequestHead } from './request-head.ts';
 
 /** Local errors: the words a reader sees, without a trace of what stands behind. */
@@ -33,6 +34,7 @@ export const errorAnswer = (
   head: Pick<RequestHead, 'rule' | 'rawHeaders'> | undefined,
   cacheStatus: string | undefined,
   via: string,
+  nowMs: number,
   retryAfterSeconds?: number,
 ): ErrorAnswer => {
   const words = WORDS[status] ?? 'error';
@@ -42,6 +44,7 @@ export const errorAnswer = (
   const headers = [
     'Content-Type', asBadge ? 'image/svg+xml; charset=utf-8' : 'text/plain; charset=utf-8',
     'Cache-Control', asBadge && lifetime !== undefined ? `public, max-age=${Math.round(lifetime)}` : 'no-store',
+    'Date', formatHttpDate(nowMs),
     'Via', via,
   ]; // biome-ignore format: a pair a row
   if (cacheStatus !== undefined) headers.push('Cache-Status', cacheStatus);

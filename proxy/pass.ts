@@ -7,6 +7,7 @@ import type { Origins } from './origin-pool.ts';
 import { passFields } from './origin-request.ts';
 import type { Outcome } from './outcome.ts';
 import { cacheStatus } from './policy/cache-status.ts';
+import { formatHttpDate } from './policy/dates.ts';
 import { endToEnd } from './policy/hop.ts';
 import { invalidated, isSafe } from './policy/invalidate.ts';
 import { currentAgeSeconds } from './policy/lifetime.ts';
@@ -76,7 +77,14 @@ export const openPass = (deps: PassDeps) => {
     outcome.statusCode = status;
     // A request body that is still coming would be read as the next request
     if (client.body) client.closeAfter();
-    const answer = errorAnswer(status, head, cacheStatus(deps.name, outcome), deps.via, status === 503 ? 1 : undefined);
+    const answer = errorAnswer(
+      status,
+      head,
+      cacheStatus(deps.name, outcome),
+      deps.via,
+      clock(),
+      status === 503 ? 1 : undefined,
+    );
     client.sendWhole(answer.status, answer.headers, head.method === 'HEAD' ? undefined : answer.body);
     serve.done(head, client, outcome, answer.status, head.method === 'HEAD' ? 0 : answer.body.length);
   };
@@ -101,7 +109,11 @@ export const openPass = (deps: PassDeps) => {
   return {
     through(head: RequestHead, client: Client, outcome: Outcome): void {
       if (head.method === 'OPTIONS' && maxForwards(head.rawHeaders) === 0) {
-        client.sendWhole(204, ['Allow', 'GET, HEAD, OPTIONS', 'Via', deps.via], undefined);
+        client.sendWhole(
+          204,
+          ['Allow', 'GET, HEAD, OPTIONS', 'Date', formatHttpDate(clock()), 'Via', deps.via],
+          undefined,
+        );
         return serve.done(head, client, outcome, 204, 0);
       }
       send(

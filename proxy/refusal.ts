@@ -8,7 +8,7 @@ export const refusalMessage = (why: RefusalWord): Buffer => {
   const retry = status === 503 ? 'Retry-After: 1\r\n' : '';
   const allow = status === 405 ? 'Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\r\n' : '';
   return Buffer.from(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${retry}${allow}Content-Type: text/plain\r\nCache-Control: no-store\r\n` +
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${retry}${allow}Date: ${new Date().toUTCString()}\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\n` +
       `Content-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
     'latin1',
   );

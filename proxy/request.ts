@@ -300,6 +300,7 @@ export const openRequests = (deps: RequestDeps) => {
       head,
       cacheStatus(deps.name, outcome),
       deps.via,
+      clock(),
       status === 503 || status === 429 ? retryAfter : undefined,
     );
     client.sendWhole(answer.status, answer.headers, head.method === 'HEAD' ? undefined : answer.body);

@@ -24,6 +24,8 @@ export interface ServeDeps {
 }
 
 const PIECE = LARGE;
+/** Parts together; a client that wants more of them gets the whole (RFC 9110 14.2). */
+const MULTIPART_MAX = 1024 * 1024;
 
 /** How answers reach clients: whole where the bytes are at hand, else in pieces at the client's own pace. */
 export const openServe = (deps: ServeDeps) => {
@@ -80,6 +82,33 @@ export const openServe = (deps: ServeDeps) => {
     next();
   };
 
+  /** Several ranges as multipart/byteranges; a piece that cannot be had breaks the answer off. */
+  const parts = (
+    head: RequestHead,
+    client: Client,
+    outcome: Outcome,
+    ranges: readonly ByteRange[],
+    fields: readonly string[],
+    form: Form,
+    read: (start: number, end: number) => Promise<Buffer>,
+  ) => {
+    const frame = multipart(ranges, form.length, firstOf(fields, 'content-type'), randomBytes(12).toString('hex'));
+    Promise.all(ranges.map(({ start, end }) => readAll(read, start, end))).then(
+      (pieces) => {
+        const whole = Buffer.concat(
+          [...pieces.flatMap((piece, i) => [frame.heads[i]!, piece]), frame.tail],
+          frame.length,
+        );
+        client.sendWhole(206, [...without(fields, CONTENT_TYPE), 'Content-Type', frame.contentType], whole);
+        done(head, client, outcome, 206, whole.length);
+      },
+      () => {
+        client.abort();
+        done(head, client, outcome, 206, 0);
+      },
+    );
+  };
+
   /** The whole body, or the ranges asked for. false: the body is missing, nothing was sent. */
   const body = (
     head: RequestHead,
@@ -119,17 +148,8 @@ export const openServe = (deps: ServeDeps) => {
       pieces(head, client, outcome, 206, span, read);
       return true;
     }
-    if (ranges?.kind === 'ranges' && bytes !== 'large') {
-      const parts = multipart(
-        ranges.ranges,
-        form.length,
-        firstOf(fields, 'content-type'),
-        randomBytes(12).toString('hex'),
-      );
-      const pieces = ranges.ranges.flatMap((range, i) => [parts.heads[i]!, bytes.subarray(range.start, range.end)]);
-      const whole = Buffer.concat([...pieces, parts.tail], parts.length);
-      client.sendWhole(206, [...without(fields, CONTENT_TYPE), 'Content-Type', parts.contentType], whole);
-      done(head, client, outcome, 206, whole.length);
+    if (ranges?.kind === 'ranges' && lengthOf(ranges.ranges) <= MULTIPART_MAX) {
+      parts(head, client, outcome, ranges.ranges, fields, form, read);
       return true;
     }
     if (bytes !== 'large') {
@@ -322,6 +342,23 @@ export const openServe = (deps: ServeDeps) => {
 
 export type Serve = ReturnType<typeof openServe>;
 export type Direct = Extract<FillResult, { kind: 'direct' }>;
+
+const lengthOf = (ranges: readonly ByteRange[]) => ranges.reduce((sum, { start, end }) => sum + end - start, 0);
+
+const readAll = async (
+  read: (start: number, end: number) => Promise<Buffer>,
+  start: number,
+  end: number,
+): Promise<Buffer> => {
+  const pieces: Buffer[] = []; // at most MULTIPART_MAX bytes
+  for (let at = start; at < end; ) {
+    const piece = await read(at, Math.min(end, at + PIECE));
+    if (piece.length === 0) throw new Error('the body ends early');
+    pieces.push(piece);
+    at += piece.length;
+  }
+  return Buffer.concat(pieces);
+};
 
 const hasNoBody = (status: number) => status === 204 || status === 304 || status < 200;
 

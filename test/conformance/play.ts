@@ -17,7 +17,7 @@ export const play = async (one: Case, proxy: ProxyUnderTest, origin: ScriptedOri
         new Date(proxy.clock.now() + Number(delta ?? 0) * 1000).toUTCString(),
       )
       .replaceAll('{host}', host);
-  origin.begin(one.origin, fill);
+  origin.begin(one.origin, host, fill);
   const stage: Stage = { proxy, origin, fill, host, clients: new Map(), started: new Map() };
   const problems: string[] = [];
   for (const [i, step] of one.steps.entries()) {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Answer } from './case-file.ts';
 import { expand } from './expect.ts';
-import { type Message, readMessage } from './message.ts';
+import { fieldOf, type Message, readMessage } from './message.ts';
 
 /**
  * An origin that reads requests off a raw socket, counts them and answers from a script, byte by byte as the script says.
@@ -10,12 +10,11 @@ import { type Message, readMessage } from './message.ts';
  */
 export interface ScriptedOrigin {
   readonly port: number;
-  /** Begins a case: nothing seen, this script, this host. `dates` turns `{now+5}` into a date. */
-  begin(script: readonly Answer[], fill: (text: string) => string): void;
+  /** Begins a case: nothing seen, this script; what comes late for another host is turned away. `fill` makes dates of `{now+5}`. */
+  begin(script: readonly Answer[], host: string, fill: (text: string) => string): void;
   readonly seen: readonly Message[];
   /** Requests for which the script had no answer; they got a 500. */
   readonly unexpected: readonly Message[];
-  /** Open connections so far, for cases about reuse. */
   release(gate: string): void;
   arrived(count: number): Promise<void>;
   close(): Promise<void>;
@@ -24,6 +23,7 @@ export interface ScriptedOrigin {
 export const startOrigin = async (): Promise<ScriptedOrigin> => {
   const sockets = new Set<Socket>();
   let script: Exclude<Answer, string>[] = [];
+  let host = '';
   let fill = (text: string) => text;
   let seen: Message[] = [];
   let unexpected: Message[] = [];
@@ -43,6 +43,10 @@ export const startOrigin = async (): Promise<ScriptedOrigin> => {
   };
 
   const answer = async (socket: Socket, request: Message) => {
+    if (!(fieldOf(request, 'host') ?? '').replace(/:\d+$/, '').endsWith(host)) {
+      socket.end('HTTP/1.1 503 Late\r\nContent-Length: 0\r\nConnection: close\r\n\r\n');
+      return;
+    }
     seen.push(request);
     watchers = watchers.filter(({ count, wake }) => seen.length < count || wake());
     const next = script[0];
@@ -88,7 +92,8 @@ export const startOrigin = async (): Promise<ScriptedOrigin> => {
 
   return {
     port: (server.address() as AddressInfo).port,
-    begin: (answers, filler) => {
+    begin: (answers, hostOfCase, filler) => {
+      host = hostOfCase;
       for (const { open } of gates.values()) open();
       gates = new Map();
       watchers = [];
