@@ -113,7 +113,10 @@ export const runChild = (start: (config: Config, context: ChildContext) => Promi
   };
 
   process.on('message', (message: ToChild) => void hear(message));
-  process.on('disconnect', () => goAway(ORPHAN_DEADLINE_MS, 0));
+  process.on('disconnect', () => {
+    setTimeout(() => process.exit(0), ORPHAN_DEADLINE_MS).unref();
+    goAway(ORPHAN_DEADLINE_MS, 0);
+  });
   for (const signal of ['SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => undefined);
   process.on('SIGTERM', () => tell({ type: 'leaving' }));
   tell({ type: 'listening-for-start' });

@@ -18,6 +18,8 @@ export interface CrewEvents {
   readonly onGone: (child: Child) => void;
   /** A child died that nobody sent away. */
   readonly onDeath: () => void;
+  /** Crash after crash: mark what the children share before all of them are started anew. */
+  readonly onCrashes: (last: Child) => void;
 }
 
 export class StartError extends Error {
@@ -33,8 +35,10 @@ const RELOAD_TIMEOUT_MS = 10_000;
 /** A child reports each second; one that is silent for so long is stuck and is killed. */
 const SILENT_MS = 30_000;
 const BACK_OFF_MS = { first: 100, most: 10_000, forgottenAfter: 60_000 } as const;
-/** Deaths while starting, one after the other, that make the store's folder the suspect. */
-const DEATHS_BEFORE_QUARANTINE = 2;
+/** Deaths while the first child starts, one after the other, after which the start is given up. */
+const START_DEATHS = 3;
+/** Deaths by a native crash within this time that make the database they all map the suspect. */
+const CRASHES = { most: 3, withinMs: 60_000, signals: /^SIG(SEGV|BUS|ABRT|ILL|TRAP)$/ } as const;
 
 /** The children of one kind (proxy workers, or the origin): kept at their number, replaced, drained. */
 export class Crew {
@@ -50,7 +54,8 @@ export class Crew {
   #isStarting = true;
   #isStopping = false;
   #backOffMs = 0;
-  #deathsWhileStarting = 0;
+  /** Times of the last native crashes; bounded by CRASHES.most. */
+  #crashesMs: number[] = [];
 
   constructor(name: string, entry: string, orders: Orders, log: Logger, events: CrewEvents) {
     this.name = name;
@@ -79,12 +84,12 @@ export class Crew {
     throw new StartError(`${this.name}: ${failure}`);
   }
 
-  /** A child that dies without a word (a corrupt store kills natively) gets more tries, the last with a store set aside. */
+  /** A child that dies without a word (a corrupt database kills natively) is tried again: the store sets such a file aside. */
   async #startFirst(): Promise<string | undefined> {
     for (let deaths = 0; ; deaths++) {
       const child = this.#fork();
       const failure = await child.started(START_TIMEOUT_MS);
-      if (failure === undefined || child.hasGivenReason || deaths >= DEATHS_BEFORE_QUARANTINE) return failure;
+      if (failure === undefined || child.hasGivenReason || deaths + 1 >= START_DEATHS) return failure;
       this.#log.error({ child: this.name, how: failure }, `${this.name} died while starting`);
     }
   }
@@ -142,25 +147,18 @@ export class Crew {
 
   #fork(): Child {
     const { config, fds, count } = this.#orders;
-    const quarantine = this.#deathsWhileStarting >= DEATHS_BEFORE_QUARANTINE;
-    if (quarantine) this.#deathsWhileStarting = 0;
     const child = new Child({
       entry: this.#entry,
       config,
       fds,
-      place: { serial: ++this.#serial, of: count, quarantine },
+      place: { serial: ++this.#serial, of: count },
     });
     this.#children.add(child);
     child.on('delta', (delta) => this.#events.onDelta(child, delta));
     child.on('bus', (message) => this.#relay(child, message));
     child.on('leaving', () => this.#replace(child));
     const bornMs = performance.now();
-    let wasReady = false;
-    child.once('ready', () => {
-      wasReady = true;
-      this.#deathsWhileStarting = 0;
-    });
-    child.once('exit', (how) => this.#gone(child, how, wasReady, performance.now() - bornMs));
+    child.once('exit', (how) => this.#gone(child, how, performance.now() - bornMs));
     return child;
   }
 
@@ -168,11 +166,11 @@ export class Crew {
     for (const child of this.#children) if (child !== from) child.send({ type: 'bus', message });
   }
 
-  #gone(child: Child, how: string, wasReady: boolean, livedMs: number): void {
+  #gone(child: Child, how: string, livedMs: number): void {
     this.#children.delete(child);
     this.#events.onGone(child);
     if (this.#isStopping || child.isSentAway) return;
-    if (!wasReady) this.#deathsWhileStarting++;
+    this.#countCrash(child, how);
     if (this.#isStarting) return;
     this.#events.onDeath();
     if (livedMs > BACK_OFF_MS.forgottenAfter) this.#backOffMs = 0;
@@ -180,6 +178,17 @@ export class Crew {
     this.#backOffMs = Math.min(BACK_OFF_MS.most, Math.max(BACK_OFF_MS.first, waitMs * 2));
     this.#log.error({ child: this.name, pid: child.pid, how, restartInMs: waitMs }, `${this.name} died`);
     setTimeout(() => this.#refill(), waitMs);
+  }
+
+  #countCrash(child: Child, how: string): void {
+    if (!CRASHES.signals.test(how)) return;
+    const nowMs = performance.now();
+    this.#crashesMs = [...this.#crashesMs.filter((ms) => nowMs - ms < CRASHES.withinMs), nowMs];
+    if (this.#crashesMs.length < CRASHES.most) return;
+    this.#crashesMs = [];
+    this.#log.fatal({ child: this.name, how }, `${this.name}: crash after crash; what they share is set aside`);
+    this.#events.onCrashes(child);
+    for (const other of this.#children) other.kill();
   }
 
   #refill(): void {

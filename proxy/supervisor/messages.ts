@@ -28,6 +28,4 @@ export interface Place {
   readonly serial: number;
   /** How many of its kind share the work. */
   readonly of: number;
-  /** Set where children before it died while opening the store: set the store's folder aside first. */
-  readonly quarantine: boolean;
 }

@@ -12,6 +12,7 @@ import { Crew, type CrewEvents, StartError } from './crew.ts';
 import { lockFolder } from './folder-lock.ts';
 import { differs, needsNewOrigin, needsNewWorkers, originOrders, workerOrders } from './processes.ts';
 import { type HeldSocket, holdSocket, ListenError } from './sockets.ts';
+import { suspectDatabase } from './suspect-database.ts';
 import { notifySystemd, reloadingState, withActivatedSockets } from './systemd.ts';
 
 /** The service as a whole: what it holds (folders, sockets, processes) and what is done to it, one thing at a time. */
@@ -201,6 +202,9 @@ export class Service {
       onDelta: (child, delta) => this.#totals.add(`${kind}-${child.place.serial}`, delta),
       onGone: (child) => this.#totals.forget(`${kind}-${child.place.serial}`),
       onDeath: () => this.#totals.count(`deaths_total{process="${kind}"}`),
+      onCrashes: ({ pid }) => {
+        if (kind === 'worker' && pid !== undefined) suspectDatabase(this.#config.cache.dir, pid);
+      },
     };
   }
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
@@ -64,6 +64,16 @@ t.test('a worker that dies is replaced; meanwhile connections wait, they are not
   const after = await askJson<Echo>(service.port, '/');
   t.not(after.pid, before.pid);
   await service.says(/"how":"SIGKILL".*worker died/);
+});
+
+t.test('crash after crash, the database the workers share is marked and all of them start anew', async (t) => {
+  const service = await start(t);
+  const cache = join(service.file, '../cache/v1');
+  mkdirSync(cache, { recursive: true });
+  for (let i = 0; i < 3; i++) await askJson<Echo>(service.port, '/crash').catch(() => undefined);
+  await service.says(/what they share is set aside/);
+  t.equal(readdirSync(cache).filter((name) => /^opening\.\d+$/.test(name)).length, 1);
+  t.ok((await askJson<Echo>(service.port, '/')).serial > 3);
 });
 
 t.test('SIGTERM answers what was accepted, then all processes end with 0', async (t) => {
