@@ -1,0 +1,125 @@
+/** A growing buffer for one record; integers as LEB128, so that small ones cost one byte. */
+export class ByteWriter {
+  #bytes = Buffer.allocUnsafe(512);
+  #at = 0;
+
+  #room(length: number): void {
+    if (this.#at + length <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#at + length));
+    this.#bytes.copy(larger, 0, 0, this.#at);
+    this.#bytes = larger;
+  }
+
+  u8(value: number): void {
+    this.#room(1);
+    this.#bytes[this.#at++] = value;
+  }
+
+  /** Epoch milliseconds in six bytes: good until the year 10889. */
+  time(ms: number): void {
+    this.#room(6);
+    this.#at = this.#bytes.writeUIntLE(Math.max(0, Math.floor(ms)), this.#at, 6);
+  }
+
+  /** A non-negative integer below 2^53. */
+  int(value: number): void {
+    this.#room(8);
+    let rest = value;
+    while (rest >= 128) {
+      this.#bytes[this.#at++] = (rest % 128) | 128;
+      rest = Math.floor(rest / 128);
+    }
+    this.#bytes[this.#at++] = rest;
+  }
+
+  signed(value: number): void {
+    this.int(value < 0 ? -value * 2 - 1 : value * 2);
+  }
+
+  raw(bytes: Buffer): void {
+    this.#room(bytes.length);
+    bytes.copy(this.#bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
+  text(value: string): void {
+    const length = Buffer.byteLength(value);
+    this.int(length);
+    this.#room(length);
+    this.#at += this.#bytes.write(value, this.#at, length, 'utf8');
+  }
+
+  done(): Buffer {
+    return Buffer.copyBytesFrom(this.#bytes, 0, this.#at);
+  }
+
+  get length(): number {
+    return this.#at;
+  }
+}
+
+/** Reads what ByteWriter wrote. Reading past the end throws RangeError: the record is torn. */
+export class ByteReader {
+  readonly #bytes: Buffer;
+  #at: number;
+  readonly #end: number;
+
+  constructor(bytes: Buffer, start = 0, end = bytes.length) {
+    this.#bytes = bytes;
+    this.#at = start;
+    this.#end = end;
+  }
+
+  #take(length: number): number {
+    const from = this.#at;
+    if (from + length > this.#end) throw new RangeError('record ends too early');
+    this.#at = from + length;
+    return from;
+  }
+
+  u8(): number {
+    return this.#bytes[this.#take(1)]!;
+  }
+
+  time(): number {
+    return this.#bytes.readUIntLE(this.#take(6), 6);
+  }
+
+  int(): number {
+    let value = 0;
+    let scale = 1;
+    for (;;) {
+      const byte = this.u8();
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+      scale *= 128;
+      if (scale > 2 ** 56) throw new RangeError('integer too long');
+    }
+  }
+
+  signed(): number {
+    const value = this.int();
+    return value % 2 === 1 ? -(value + 1) / 2 : value / 2;
+  }
+
+  /** An own copy, fit to be kept. */
+  raw(length: number): Buffer {
+    const from = this.#take(length);
+    return Buffer.copyBytesFrom(this.#bytes, from, length);
+  }
+
+  hex(length: number): string {
+    const from = this.#take(length);
+    return this.#bytes.toString('hex', from, from + length);
+  }
+
+  text(): string {
+    const length = this.int();
+    const from = this.#take(length);
+    return this.#bytes.toString('utf8', from, from + length);
+  }
+
+  get left(): number {
+    return this.#end - this.#at;
+  }
+}

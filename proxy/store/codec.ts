@@ -1,0 +1,184 @@
+import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import type { Entry, Form } from '../entry.ts';
+import type { ResponseFacts } from '../policy/facts.ts';
+import { responseFacts } from '../policy/parse-facts.ts';
+import { ByteReader, ByteWriter } from './bytes.ts';
+import { decodeForms, encodeForms } from './forms.ts';
+import { encodeHead, type Head, type HeadLine, type HeadTag, HOLE } from './head.ts';
+
+export const RECORD_VERSION = 1;
+const PURGED = 1;
+const VARIANT = 2;
+const ENDLESS_AGE = 4;
+const CRC_BYTES = 4;
+
+/** An entry as it stands in the database, with what only the store needs. */
+export interface StoredEntry extends Entry {
+  /** Number of the last purge when it was stored: later ones hit it. */
+  readonly purgeSeq: number;
+  /** Hex id of the key it is a variant of; undefined without Vary. */
+  readonly primary: string | undefined;
+  /** Bytes of its record. */
+  readonly size: number;
+}
+
+/**
+ * An entry in two parts: the head, which many entries share and which is stored once, and the record with the rest. What
+ * `isShared` says of a text decides where it goes. A badge of a generic kind costs about 90 bytes so.
+ */
+export const encodeEntry = (
+  entry: Entry,
+  own: { readonly purgeSeq: number; readonly primary: string | undefined },
+  isShared: (text: string) => boolean,
+): { head: Buffer; record: Buffer } => {
+  const holes = new ByteWriter();
+  const lines: HeadLine[] = [];
+  const firstEtag = entry.forms[0]?.etag;
+  const stored = Math.floor(entry.storedAtMs);
+  for (let i = 0; i < entry.headers.length; i += 2) {
+    const name = entry.headers[i]!;
+    const value = entry.headers[i + 1]!;
+    const date = canonicalDate(value);
+    if (value === firstEtag) lines.push([name, HOLE.etag, '']);
+    else if (date === undefined && isShared(`${name}:${value}`)) lines.push([name, HOLE.none, value]);
+    else if (date !== undefined) {
+      lines.push([name, HOLE.date, '']);
+      holes.signed(date / 1000 - Math.floor(stored / 1000));
+    } else {
+      lines.push([name, HOLE.text, '']);
+      holes.text(value);
+    }
+  }
+  const tags = entry.tags.map((tag): HeadTag => headTag(tag, entry.keyText, holes, isShared));
+  const prefixEnd = hostEnd(entry.keyText);
+  const prefix = entry.keyText.slice(0, prefixEnd);
+  const keyPrefix = isShared(`key:${prefix}`) ? prefix : '';
+  const ofShield = entry.forms.length > 0 && entry.forms.every((form) => isShieldForm(form));
+  const head = encodeHead({
+    status: entry.status,
+    lines,
+    tags,
+    keyPrefix,
+    vary: entry.vary.map(([name]) => name),
+    forms: ofShield ? entry.forms : undefined,
+  });
+
+  const out = new ByteWriter();
+  const endless = !Number.isFinite(entry.initialAgeSeconds);
+  out.u8(RECORD_VERSION);
+  out.u8((entry.purgedAtMs === undefined ? 0 : PURGED) | (own.primary ? VARIANT : 0) | (endless ? ENDLESS_AGE : 0));
+  out.raw(headHash(head));
+  out.int(own.purgeSeq);
+  out.time(stored);
+  out.signed(stored - Math.floor(entry.requestedAtMs));
+  out.int(endless ? 0 : Math.max(0, Math.round(entry.initialAgeSeconds * 1000)));
+  if (entry.purgedAtMs !== undefined) out.time(entry.purgedAtMs);
+  if (own.primary) out.raw(Buffer.from(own.primary, 'hex'));
+  out.text(entry.keyText.slice(keyPrefix.length));
+  out.raw(holes.done());
+  for (const [, value] of entry.vary) {
+    out.u8(value === undefined ? 0 : 1);
+    if (value !== undefined) out.text(value);
+  }
+  if (!ofShield) encodeForms(out, entry.forms);
+  const body = out.done();
+  const record = Buffer.allocUnsafe(body.length + CRC_BYTES);
+  body.copy(record);
+  record.writeUInt32LE(crc32(body), body.length);
+  return { head, record };
+};
+
+/** What the sweeper and the reader ask of a record before anything else; undefined when it is torn or of another version. */
+export const peek = (record: Buffer): { headHash: string; purgeSeq: number } | undefined => {
+  const end = record.length - CRC_BYTES;
+  if (end < 20 || record[0] !== RECORD_VERSION) return undefined;
+  if (crc32(record.subarray(0, end)) !== record.readUInt32LE(end)) return undefined;
+  const reader = new ByteReader(record, 2, end);
+  return { headHash: reader.hex(8), purgeSeq: reader.int() };
+};
+
+/** The entry of a record that `peek` found whole; throws RangeError where record and head do not fit together. */
+export const decodeEntry = (record: Buffer, head: Head): StoredEntry => {
+  const reader = new ByteReader(record, 1, record.length - CRC_BYTES);
+  const flags = reader.u8();
+  reader.hex(8);
+  const purgeSeq = reader.int();
+  const storedAtMs = reader.time();
+  const requestedAtMs = storedAtMs - reader.signed();
+  const age = reader.int() / 1000;
+  const purgedAtMs = flags & PURGED ? reader.time() : undefined;
+  const primary = flags & VARIANT ? reader.hex(16) : undefined;
+  const keyText = head.keyPrefix + reader.text();
+  const headers: string[] = [];
+  for (const [name, hole, value] of head.lines) {
+    if (hole === HOLE.none) headers.push(name, value);
+    else if (hole === HOLE.text) headers.push(name, reader.text());
+    else if (hole === HOLE.date)
+      headers.push(name, new Date((Math.floor(storedAtMs / 1000) + reader.signed()) * 1000).toUTCString());
+    else headers.push(name, '');
+  }
+  const tags = head.tags.map((tag) => tagFrom(tag, keyText, reader));
+  const vary = head.vary.map((name): [string, string | undefined] => [name, reader.u8() === 0 ? undefined : reader.text()]);
+  const forms = head.forms ?? decodeForms(reader);
+  for (const [i, [, hole]] of head.lines.entries()) if (hole === HOLE.etag) headers[i * 2 + 1] = forms[0]?.etag ?? '';
+  let facts: ResponseFacts | undefined;
+  return {
+    keyText, status: head.status, headers, requestedAtMs, storedAtMs, tags, vary, forms, purgedAtMs, purgeSeq, primary,
+    initialAgeSeconds: flags & ENDLESS_AGE ? Number.POSITIVE_INFINITY : age,
+    size: record.length,
+    // Parsed on first use: a walk over the store asks for them rarely. An own property, so that a spread takes it along.
+    get facts() {
+      facts ??= factsOf(head.status, headers, forms);
+      return facts;
+    },
+  }; // biome-ignore format: the fields of an entry
+};
+
+export const headHash = (head: Buffer): Buffer => createHash('sha256').update(head).digest().subarray(0, 8);
+
+
+/** The validator of a shield stands with its form, not among the lines of the response that led to it. */
+const factsOf = (status: number, headers: readonly string[], forms: readonly Form[]): ResponseFacts => {
+  const facts = responseFacts(status, headers);
+  const etag = facts.etag ?? forms[0]?.etag;
+  return etag === facts.etag ? facts : { ...facts, etag };
+};
+
+/** Epoch ms of an IMF-fixdate that prints back to the same text; undefined for any other text. */
+const canonicalDate = (value: string): number | undefined => {
+  if (value.length !== 29 || !value.endsWith('GMT')) return undefined;
+  const ms = Date.parse(value);
+  return Number.isFinite(ms) && new Date(ms).toUTCString() === value ? ms : undefined;
+};
+
+/** Where scheme and host end in a key's text (`scheme:length:host/path`). */
+export const hostEnd = (keyText: string): number => {
+  const colon = keyText.indexOf(':');
+  const second = keyText.indexOf(':', colon + 1);
+  const length = Number(keyText.slice(colon + 1, second));
+  return second < 0 || !Number.isInteger(length) ? 0 : second + 1 + length;
+};
+
+export const isShieldForm = (form: Form): boolean => form.body.kind === 'file' && form.body.store === 'shields';
+
+// `package:requests` of /license/requests/badge.svg costs two bytes: its end is a piece of the key.
+const headTag = (tag: string, keyText: string, holes: ByteWriter, isShared: (text: string) => boolean): HeadTag => {
+  const cut = tag.lastIndexOf(':') + 1;
+  const at = cut > 0 ? keyText.indexOf(tag.slice(cut)) : -1;
+  if (at >= 0 && cut < tag.length && isShared(`tag:${tag.slice(0, cut)}`)) {
+    holes.int(at);
+    holes.int(tag.length - cut);
+    return ['piece', tag.slice(0, cut)];
+  }
+  if (isShared(`tag:${tag}`)) return ['whole', tag];
+  holes.text(tag);
+  return ['text', ''];
+};
+
+const tagFrom = ([kind, text]: HeadTag, keyText: string, reader: ByteReader): string => {
+  if (kind === 'whole') return text;
+  if (kind === 'text') return reader.text();
+  const at = reader.int();
+  return text + keyText.slice(at, at + reader.int());
+};

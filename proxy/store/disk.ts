@@ -1,0 +1,224 @@
+import { type Database, open, type RootDatabase } from 'lmdb';
+import { decodeState, EMPTY_STATE, encodeState, type State } from './state.ts';
+import { TABLES, type TableName, type Tables, View } from './view.ts';
+
+const STATE = Buffer.from('state');
+/** Of operations in one transaction, and of the time that planning them may hold the event loop. */
+const BATCH = 256;
+const BATCH_MS = 5;
+const TRIES = 100;
+/** Operations waiting for their batch; past it new ones are refused. */
+const QUEUE = 20_000;
+
+export class DiskError extends Error {
+  readonly code: 'full' | 'failed' | 'busy' | 'closed';
+
+  constructor(code: DiskError['code'], cause?: unknown) {
+    super(`store: ${code}`, { cause });
+    this.code = code;
+  }
+}
+
+interface Queued {
+  readonly plan: (view: View) => void;
+  readonly settle: (error: DiskError | undefined) => void;
+}
+
+type BinaryDb = Database<Buffer, Buffer>;
+
+/**
+ * The LMDB environment and the one way to write to it: operations are planned against a view and go out in one batch, one
+ * batch at a time, on condition that nobody else has written since it was planned. No callback of ours ever runs while
+ * the global write lock is held, and another process's lock never holds the event loop.
+ */
+export class Disk {
+  readonly #env: RootDatabase<Buffer, Buffer>;
+  readonly #meta: BinaryDb;
+  readonly tables: Tables & Readonly<Record<TableName, BinaryDb>>;
+  readonly #queue: Queued[] = [];
+  readonly #shared: boolean;
+  #running: Promise<void> | undefined;
+  #closed = false;
+  #version = 0;
+  #state: State = EMPTY_STATE;
+  /** Called within each batch before it is written, e.g. to make room. */
+  beforeCommit: (view: View) => void = () => undefined;
+  /** Called after each commit, with what it held. */
+  afterCommit: (view: View) => void = () => undefined;
+  batches = 0;
+  retries = 0;
+
+  private constructor(env: RootDatabase<Buffer, Buffer>, shared: boolean) {
+    this.#env = env;
+    this.#shared = shared;
+    const db = (name: string, useVersions = false) =>
+      env.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary', useVersions });
+    this.#meta = db('meta', true);
+    this.tables = Object.fromEntries(TABLES.map((name) => [name, db(name)])) as Record<TableName, BinaryDb>;
+  }
+
+  /** Throws what lmdb throws when the directory cannot be opened, or RangeError when the state row is torn. */
+  static async open(dir: string, options: { mapSize: number; shared: boolean }): Promise<Disk> {
+    const env = open<Buffer, Buffer>({
+      path: dir, noSubdir: false, maxDbs: 16, maxReaders: 1024, mapSize: options.mapSize, encoding: 'binary', keyEncoding: 'binary',
+    }); // biome-ignore format: the options of the environment
+    const disk = new Disk(env, options.shared);
+    if (!disk.#meta.getEntry(STATE)) {
+      const made = disk.#meta.ifNoExists(STATE, () => void disk.#meta.put(STATE, encodeState(EMPTY_STATE), 1));
+      await made.catch(rethrow);
+    }
+    disk.refresh();
+    return disk;
+  }
+
+  /** The state as of this event-loop turn: true when somebody has written since the last look. */
+  refresh(): boolean {
+    if (this.#shared) this.#env.resetReadTxn();
+    return this.#reload();
+  }
+
+  #reload(): boolean {
+    const row = this.#meta.getEntry(STATE);
+    if (!row) throw new RangeError('state row is gone');
+    const version = row.version ?? 0;
+    if (version === this.#version) return false;
+    this.#version = version;
+    this.#state = decodeState(row.value);
+    return true;
+  }
+
+  get state(): Readonly<State> {
+    return this.#state;
+  }
+
+  /**
+   * Runs `plan` within the next batch; resolves with its result when that is committed and visible to every process.
+   * `plan` may run several times and must not touch anything but the view. Rejects with DiskError.
+   */
+  run<T>(plan: (view: View) => T): Promise<T> {
+    if (this.#closed) return Promise.reject(new DiskError('closed'));
+    if (this.#queue.length >= QUEUE) return Promise.reject(new DiskError('busy'));
+    return new Promise((resolve, reject) => {
+      let result: T;
+      this.#queue.push({
+        plan: (view) => {
+          result = plan(view);
+        },
+        settle: (error) => (error ? reject(error) : resolve(result)),
+      });
+      this.#running ??= Promise.resolve().then(() => this.#drain());
+    });
+  }
+
+  get queued(): number {
+    return this.#queue.length;
+  }
+
+  async #drain(): Promise<void> {
+    // Let the whole event-loop turn gather: its writes are one transaction.
+    await new Promise(setImmediate);
+    while (this.#queue.length > 0) await this.#batch();
+    this.#running = undefined;
+  }
+
+  async #batch(): Promise<void> {
+    const taken: Queued[] = [];
+    for (let tries = 1; ; tries++) {
+      let view: View;
+      try {
+        this.#env.resetReadTxn();
+        this.#reload();
+        view = this.#plan(taken);
+        const done = view.isEmpty || (await this.#commit(view));
+        if (!done) {
+          this.retries++;
+          if (tries < TRIES) continue;
+          throw new DiskError('busy');
+        }
+      } catch (error) {
+        const failure = error instanceof DiskError ? error : new DiskError('failed', error);
+        for (const { settle } of taken) settle(failure);
+        return;
+      }
+      this.batches++;
+      this.#reload();
+      this.afterCommit(view);
+      for (const { settle } of taken) settle(undefined);
+      return;
+    }
+  }
+
+  /** Plans again what was taken before, then takes more while there is time. */
+  #plan(taken: Queued[]): View {
+    const view = new View(this.tables, this.#state);
+    const until = performance.now() + BATCH_MS;
+    for (const queued of [...taken]) if (!this.#planOne(queued, taken, view)) return this.#plan(taken);
+    while (taken.length < BATCH && this.#queue.length > 0 && (taken.length === 0 || performance.now() < until)) {
+      const next = this.#queue.shift()!;
+      taken.push(next);
+      if (!this.#planOne(next, taken, view)) return this.#plan(taken);
+    }
+    this.beforeCommit(view);
+    return view;
+  }
+
+  /** An operation that throws fails alone: what it left in the view is forgotten with the view. */
+  #planOne(queued: Queued, taken: Queued[], view: View): boolean {
+    try {
+      queued.plan(view);
+      return true;
+    } catch (error) {
+      taken.splice(taken.indexOf(queued), 1);
+      queued.settle(error instanceof DiskError ? error : new DiskError('failed', error));
+      return false;
+    }
+  }
+
+  #commit(view: View): Promise<boolean> {
+    const version = this.#version;
+    return this.#meta
+      .ifVersion(STATE, version, () => {
+        void this.#meta.put(STATE, view.flush(), version + 1);
+      })
+      .catch(rethrow);
+  }
+
+  /** Clears the slots of readers that died; they would keep old pages from being used again. */
+  checkReaders(): number {
+    return this.#env.readerCheck();
+  }
+
+  /** Pages of 4096 bytes that hold data, and the file's length in pages. */
+  pages(): { used: number; file: number; readers: number } {
+    let used = 4;
+    for (const name of TABLES) {
+      const stats = this.tables[name].getStats() as PageStats;
+      used += stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages;
+    }
+    const env = this.#env.getStats() as PageStats & { lastPageNumber: number; numReaders: number };
+    return { used, file: env.lastPageNumber + 1, readers: env.numReaders };
+  }
+
+  entries(table: TableName): number {
+    return (this.tables[table].getStats() as PageStats).entryCount;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+    await this.#env.close();
+  }
+}
+
+interface PageStats {
+  readonly treeBranchPageCount: number;
+  readonly treeLeafPageCount: number;
+  readonly overflowPages: number;
+  readonly entryCount: number;
+}
+
+// lmdb rejects a second promise, the error's `commitError`, which nobody else would handle: Node would end the process.
+const rethrow = (error: Error & { commitError?: Promise<unknown> }): never => {
+  error.commitError?.catch(() => undefined);
+  throw error;
+};

@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { Entry } from '../entry.ts';
+import { decodeEntry, encodeEntry, headHash, peek, type StoredEntry } from './codec.ts';
+import { decodeHead, type Head } from './head.ts';
+import { addToTag, removeFromTag } from './tags.ts';
+import type { Tables, View } from './view.ts';
+
+const BLOCK = 4096;
+/** Room a file takes: whole blocks. */
+export const blocks = (length: number): number => Math.ceil(length / BLOCK) * BLOCK;
+
+/** Texts seen before are worth sharing; remembered so many, of at most so many characters. */
+const SEEN = 8192;
+const SHARED_LENGTH = 2048;
+const HEADS = 20_000;
+
+/** Whole, torn, or of a head that is gone; `undefined`: no such row. */
+export type Found = { readonly entry: StoredEntry } | 'corrupt' | undefined;
+
+/**
+ * Rows of objects: a record under the digest of its key (and of what Vary selects), its head, its tags and its files, all
+ * changed together. Holds caches only: any number of processes may have one.
+ */
+export class Objects {
+  readonly #heads = new LRUCache<string, Head>({ max: HEADS });
+  readonly #seen = new LRUCache<string, true>({ max: SEEN });
+
+  /** From the last commit; the id is 16 bytes. */
+  read(source: Pick<Tables, 'uris' | 'heads'>, id: Buffer): Found {
+    const record = source.uris.getBinary(id);
+    return record && this.decode(record, (hash) => source.heads.getBinary(hash));
+  }
+
+  decode(record: Buffer, headOf: (hash: Buffer) => Buffer | undefined): Found {
+    const about = peek(record);
+    if (!about) return 'corrupt';
+    let head = this.#heads.get(about.headHash);
+    if (!head) {
+      const hash = Buffer.from(about.headHash, 'hex');
+      const bytes = headOf(hash);
+      if (!bytes || !headHash(bytes).equals(hash)) return 'corrupt';
+      head = decodeHead(bytes);
+      this.#heads.set(about.headHash, head);
+    }
+    return decoded(record, head);
+  }
+
+  /** Writes or replaces the object of `id`; the bytes it takes more than before, files included. */
+  write(view: View, id: string, entry: Entry, primary: string | undefined): number {
+    const own = { purgeSeq: view.state.purgeSeq, primary };
+    const { head, record } = encodeEntry(entry, own, this.#isShared);
+    const hash = headHash(head);
+    const known = view.get('heads', hash);
+    if (known && !known.equals(head)) throw new RangeError('two heads of one digest');
+    if (!known) view.put('heads', hash, head);
+    const key = Buffer.from(id, 'hex');
+    const before = this.#readIn(view, key);
+    const old = typeof before === 'object' ? before.entry : undefined;
+    view.put('uris', key, record);
+    for (const form of entry.forms) if (form.body.kind === 'file' && form.body.store === 'bodies') refer(view, form.body.name, form.length, 1);
+    if (old) dropFiles(view, old);
+    for (const tag of entry.tags) if (!old?.tags.includes(tag)) addToTag(view, tag, id);
+    if (old) for (const tag of old.tags) if (!entry.tags.includes(tag)) removeFromTag(view, tag, id, old.purgeSeq);
+    return record.length - (old?.size ?? 0);
+  }
+
+  /** Removes the row and all that hangs on it. */
+  remove(view: View, id: string): Found {
+    const key = Buffer.from(id, 'hex');
+    const found = this.#readIn(view, key);
+    if (found === undefined) return undefined;
+    view.remove('uris', key);
+    if (found === 'corrupt') return found;
+    dropFiles(view, found.entry);
+    for (const tag of found.entry.tags) removeFromTag(view, tag, id, found.entry.purgeSeq);
+    return found;
+  }
+
+  /** The same object with the time of its soft purge in it; an earlier one stays (caching.md 28). */
+  soften(view: View, id: string, entry: StoredEntry, atMs: number): void {
+    if (entry.purgedAtMs !== undefined && entry.purgedAtMs <= atMs) return;
+    const { head, record } = encodeEntry({ ...entry, purgedAtMs: atMs }, entry, this.#isShared);
+    if (!view.get('heads', headHash(head))) view.put('heads', headHash(head), head);
+    view.put('uris', Buffer.from(id, 'hex'), record);
+  }
+
+  readIn(view: View, id: string): Found {
+    return this.#readIn(view, Buffer.from(id, 'hex'));
+  }
+
+  #readIn(view: View, key: Buffer): Found {
+    const record = view.get('uris', key);
+    return record && this.decode(record, (hash) => view.get('heads', hash));
+  }
+
+  readonly #isShared = (text: string): boolean => {
+    if (text.length > SHARED_LENGTH) return false;
+    if (this.#seen.get(text)) return true;
+    this.#seen.set(text, true);
+    return false;
+  };
+}
+
+// The checksum holds, so this is a record and a head that do not belong together: as good as torn.
+const decoded = (record: Buffer, head: Head): Found => {
+  try {
+    return { entry: decodeEntry(record, head) };
+  } catch (error) {
+    if (error instanceof RangeError) return 'corrupt';
+    throw error;
+  }
+};
+
+/** Id of the variant of a key that these values select. */
+export const variantId = (keyText: string, vary: Entry['vary']): string =>
+  createHash('sha256').update(JSON.stringify([keyText, ...vary.map(([name, value]) => [name, value ?? null])])).digest('hex').slice(0, 32);
+
+const dropFiles = (view: View, entry: StoredEntry): void => {
+  for (const form of entry.forms)
+    if (form.body.kind === 'file' && form.body.store === 'bodies') refer(view, form.body.name, form.length, -1);
+};
+
+// A row counts how many forms show a file; with the last one the file goes, after the commit.
+const refer = (view: View, name: string, length: number, by: 1 | -1): void => {
+  const key = Buffer.from(name, 'hex');
+  const before = view.get('files', key)?.readUInt32LE(0) ?? 0;
+  const now = Math.max(0, before + by);
+  if (before === 0 && now > 0) view.state.bodyBytes += blocks(length);
+  if (now === 0) {
+    view.remove('files', key);
+    if (before > 0) view.state.bodyBytes = Math.max(0, view.state.bodyBytes - blocks(length));
+    view.goneFiles.add(name);
+    return;
+  }
+  view.goneFiles.delete(name);
+  const row = Buffer.alloc(4);
+  row.writeUInt32LE(now);
+  view.put('files', key, row);
+};

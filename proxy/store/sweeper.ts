@@ -1,0 +1,183 @@
+import type { Entry } from '../entry.ts';
+import type { Disk } from './disk.ts';
+import type { Objects } from './objects.ts';
+import { decodePurge, encodePurge, FILL_HORIZON_MS, MAX_ROWS, type Purges, seqKey } from './purges.ts';
+import { after, type Shields } from './shields.ts';
+import { readTag, writeTag } from './tags.ts';
+import type { View } from './view.ts';
+import { unlist } from './writes.ts';
+
+const STEP = 200;
+/** Between two steps of a round with nothing urgent: a million objects in about ten minutes. */
+const PAUSE_MS = 120;
+const REST_MS = 30_000;
+const CHANGES_KEPT = 4096;
+
+export interface SweepReport {
+  walked: number;
+  expired: number;
+  purged: number;
+  corrupt: number;
+  /** Living objects that each open purge met, by its number. */
+  hits: Map<number, number>;
+}
+
+export interface SweepDeps {
+  readonly disk: () => Disk | undefined;
+  readonly objects: Objects;
+  readonly purges: Purges;
+  readonly shields: Shields;
+  readonly clock: () => number;
+  readonly deadAtMs: (entry: Entry) => number;
+  /** Only one process walks at a time. */
+  readonly mayWalk: () => Promise<boolean>;
+  readonly report: (round: SweepReport) => void;
+  readonly trouble: (error: unknown) => void;
+}
+
+/**
+ * Walks all objects, a step per transaction: removes what is dead under today's rules, what purges hit and what is torn,
+ * then closes those purges. One round after another, with rests; a purge that waits for the walk starts one at once.
+ */
+export class Sweeper {
+  readonly #deps: SweepDeps;
+  #timer: NodeJS.Timeout | undefined;
+  #walking: Promise<SweepReport> | undefined;
+  #next: Promise<SweepReport> | undefined;
+  #hurry = false;
+  #closed = false;
+  rounds = 0;
+
+  constructor(deps: SweepDeps) {
+    this.#deps = deps;
+  }
+
+  start(delayMs = REST_MS): void {
+    if (this.#closed) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#round(), delayMs).unref();
+  }
+
+  #round(): void {
+    this.walk(false).then(
+      () => this.start(),
+      (error: unknown) => {
+        this.#deps.trouble(error);
+        this.start();
+      },
+    );
+  }
+
+  /** A whole round: one that is under way is waited for, then another is made if `hurry`: it sees everything purged before. */
+  walk(hurry: boolean): Promise<SweepReport> {
+    if (hurry) this.#hurry = true;
+    if (!this.#walking) return this.#begin(hurry);
+    if (!hurry) return this.#walking;
+    this.#next ??= this.#walking.then(() => this.#begin(true));
+    return this.#next;
+  }
+
+  #begin(hurry: boolean): Promise<SweepReport> {
+    this.#next = undefined;
+    this.#walking = this.#walk(hurry).finally(() => {
+      this.#walking = undefined;
+    });
+    return this.#walking;
+  }
+
+  async #walk(hurry: boolean): Promise<SweepReport> {
+    const total: SweepReport = { walked: 0, expired: 0, purged: 0, corrupt: 0, hits: new Map() };
+    const { disk, purges } = this.#deps;
+    if (!disk() || (!hurry && !(await this.#deps.mayWalk()))) return total;
+    const open = new Set(purges.openRows.map(({ seq }) => seq));
+    let start: Buffer | undefined = Buffer.alloc(16);
+    while (start && !this.#closed) {
+      const from: Buffer = start;
+      const step = await disk()?.run((view) => this.#step(view, from));
+      if (!step) return total;
+      for (const name of ['walked', 'expired', 'purged', 'corrupt'] as const) total[name] += step.report[name];
+      for (const [seq, count] of step.report.hits) total.hits.set(seq, (total.hits.get(seq) ?? 0) + count);
+      start = step.next;
+      if (!this.#hurry && open.size === 0) await pause(PAUSE_MS);
+      else await pause(0);
+    }
+    if (this.#closed) return total;
+    await disk()?.run((view) => this.#close(view, open));
+    purges.close(open);
+    this.#hurry = purges.openRows.length > 0;
+    let shieldAt: Buffer | undefined = Buffer.alloc(32);
+    while (shieldAt && !this.#closed) {
+      const from: Buffer = shieldAt;
+      shieldAt = await disk()?.run((view) => this.#deps.shields.sweep(view, from));
+    }
+    disk()?.checkReaders();
+    this.rounds++;
+    this.#deps.report(total);
+    return total;
+  }
+
+  #step(view: View, start: Buffer): { next: Buffer | undefined; report: SweepReport } {
+    const { objects, purges, clock, deadAtMs } = this.#deps;
+    const report: SweepReport = { walked: 0, expired: 0, purged: 0, corrupt: 0, hits: new Map() };
+    const now = clock();
+    const rows = view.range('uris', start, STEP);
+    for (const { key } of rows) {
+      const id = key.toString('hex');
+      const found = objects.readIn(view, id);
+      if (found === undefined) continue;
+      report.walked++;
+      if (found !== 'corrupt') for (const seq of purges.hitBy(found.entry, found.entry.purgeSeq)) report.hits.set(seq, (report.hits.get(seq) ?? 0) + 1);
+      const reason = found === 'corrupt' ? found : this.#reason(found.entry, now, deadAtMs, purges);
+      if (reason === undefined) continue;
+      if (typeof reason === 'object') {
+        if (typeof found === 'object') objects.soften(view, id, found.entry, reason.staleSinceMs);
+        view.invalidate(typeof found === 'object' ? (found.entry.primary ?? id) : id);
+        continue;
+      }
+      report[reason]++;
+      objects.remove(view, id);
+      view.removed.set(found !== 'corrupt' ? (found.entry.primary ?? id) : id, reason);
+      if (typeof found !== 'object') continue;
+      view.invalidate(found.entry.primary ?? id);
+      if (found.entry.primary) unlist(view, found.entry.primary, id);
+    }
+    return { next: rows.length < STEP ? undefined : after(rows.at(-1)!.key), report };
+  }
+
+  #reason(entry: Parameters<Purges['committedFate']>[0] & Entry & { purgeSeq: number }, now: number, deadAtMs: (entry: Entry) => number, purges: Purges) {
+    const fate = purges.committedFate(entry, entry.purgeSeq);
+    if (fate === 'dead') return 'purged' as const;
+    if (deadAtMs(entry) <= now) return 'expired' as const;
+    return fate;
+  }
+
+  /** After a round: the purges it carried out, rows that no fill can ask for any more, changes that everyone has read. */
+  #close(view: View, open: ReadonlySet<number>): void {
+    for (const seq of open) {
+      const value = view.get('purges', seqKey(seq));
+      if (!value) continue;
+      const row = decodePurge(value);
+      view.put('purges', seqKey(seq), encodePurge({ ...row, open: false }));
+      if (row.what.kind !== 'tag' || row.soft) continue;
+      const tag = readTag(view, row.what.tag);
+      if (tag.count === 0) writeTag(view, row.what.tag, { ...tag, resetSeq: 0 });
+    }
+    const horizon = this.#deps.clock() - FILL_HORIZON_MS;
+    for (const { key, value } of view.range('purges', seqKey(0), 2000)) {
+      const row = decodePurge(view.get('purges', key) ?? value);
+      const isFar = view.state.purgeSeq - row.seq > MAX_ROWS;
+      if (row.open || (row.atMs > horizon && !isFar)) break;
+      view.remove('purges', key);
+      view.state.purgeFloor = row.seq;
+    }
+    for (const { key } of view.range('changes', seqKey(0), 2000, seqKey(Math.max(0, view.state.changeSeq - CHANGES_KEPT))))
+      view.remove('changes', key);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+}
+
+const pause = (ms: number) => new Promise<void>((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms).unref()));

@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import { ByteReader, ByteWriter } from './bytes.ts';
+import type { View } from './view.ts';
+
+/** Members listed in a tag's row; a tag with more of them is only counted. */
+export const LISTED = 32;
+const PREFIX_BYTES = 5;
+
+/**
+ * The row of a tag: of a small one (a package) the first five bytes of each member's id, so that a purge finds and removes
+ * them at once; of a large one (a kind) their number alone, and a purge is a line in the log. docs/decisions/tag-epochs.md.
+ */
+export interface TagRow {
+  count: number;
+  large: boolean;
+  /** Purge that set the count of a large one to nothing: older members are not in it. */
+  resetSeq: number;
+  /** Hex, PREFIX_BYTES long each. */
+  members: string[];
+}
+
+export const readTag = (view: View, tag: string): TagRow => {
+  const bytes = view.get('tags', tagKey(tag));
+  return bytes ? decode(bytes) : { count: 0, large: false, resetSeq: 0, members: [] };
+};
+
+export const writeTag = (view: View, tag: string, row: TagRow): void => {
+  if (row.count <= 0 && row.resetSeq === 0) view.remove('tags', tagKey(tag));
+  else view.put('tags', tagKey(tag), encode(row));
+};
+
+export const addToTag = (view: View, tag: string, id: string): void => {
+  const row = readTag(view, tag);
+  row.count++;
+  if (!row.large) {
+    if (row.members.length < LISTED) row.members.push(prefixOf(id));
+    else {
+      row.large = true;
+      row.members = [];
+    }
+  }
+  writeTag(view, tag, row);
+};
+
+/** `purgeSeq` of the object that goes. */
+export const removeFromTag = (view: View, tag: string, id: string, purgeSeq: number): void => {
+  const row = readTag(view, tag);
+  if (row.large && purgeSeq < row.resetSeq) return;
+  row.count = Math.max(0, row.count - 1);
+  const at = row.members.indexOf(prefixOf(id));
+  if (at >= 0) row.members.splice(at, 1);
+  if (row.count === 0 && row.resetSeq === 0) row.large = false;
+  writeTag(view, tag, row);
+};
+
+export const prefixOf = (id: string): string => id.slice(0, PREFIX_BYTES * 2);
+
+// Eight bytes: two tags that share them are counted and purged together, which happens once in 10^10 at a million tags.
+const tagKey = (tag: string): Buffer => createHash('sha256').update(tag).digest().subarray(0, 8);
+
+const encode = (row: TagRow): Buffer => {
+  const out = new ByteWriter();
+  out.int(row.count * 2 + (row.large ? 1 : 0));
+  if (row.large) out.int(row.resetSeq);
+  for (const member of row.members) out.raw(Buffer.from(member, 'hex'));
+  return out.done();
+};
+
+const decode = (bytes: Buffer): TagRow => {
+  const reader = new ByteReader(bytes);
+  const first = reader.int();
+  const large = first % 2 === 1;
+  const row: TagRow = { count: Math.floor(first / 2), large, resetSeq: large ? reader.int() : 0, members: [] };
+  while (reader.left >= PREFIX_BYTES) row.members.push(reader.hex(PREFIX_BYTES));
+  return row;
+};
