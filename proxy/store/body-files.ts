@@ -4,7 +4,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { LRUCache } from 'lru-cache';
 import type { Body, Form } from '../entry.ts';
 import { type BodyHome, SpooledBody } from './body-writer.ts';
-import { Files } from './files.ts';
+import type { Files } from './files.ts';
 import type { Residents } from './residents.ts';
 import { LARGE } from './store.ts';
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { open, type FileHandle, unlink } from 'node:fs/promises';
+import { type FileHandle, open, unlink } from 'node:fs/promises';
 import type { Body } from '../entry.ts';
 import type { BodyWriter } from './store.ts';
 
@@ -51,7 +51,9 @@ export class SpooledBody implements BodyWriter {
     this.#pieces.push({ start: this.length, bytes: chunk });
     this.length += chunk.length;
     if (this.length > IN_MEMORY && !this.#broken) this.#flushing ??= this.#flush();
-    return this.#broken ? this.length - this.#flushed < HELD_WITHOUT_DISK : this.length - this.#flushed < UNFLUSHED + IN_MEMORY;
+    return this.#broken
+      ? this.length - this.#flushed < HELD_WITHOUT_DISK
+      : this.length - this.#flushed < UNFLUSHED + IN_MEMORY;
   }
 
   async drained(): Promise<void> {
@@ -66,7 +68,10 @@ export class SpooledBody implements BodyWriter {
       const file = await this.#file;
       while (this.#pieces.length > 0 && !(this.#aborted && this.#released)) {
         const batch = this.#pieces.slice(0, 64);
-        await file.writev(batch.map(({ bytes }) => bytes), this.#flushed);
+        await file.writev(
+          batch.map(({ bytes }) => bytes),
+          this.#flushed,
+        );
         for (const { bytes } of batch) this.#flushed += bytes.length;
         this.#pieces = this.#pieces.slice(batch.length);
       }

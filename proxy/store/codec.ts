@@ -119,7 +119,10 @@ export const decodeEntry = (record: Buffer, head: Head): StoredEntry => {
     else headers.push(name, '');
   }
   const tags = head.tags.map((tag) => tagFrom(tag, keyText, reader));
-  const vary = head.vary.map((name): [string, string | undefined] => [name, reader.u8() === 0 ? undefined : reader.text()]);
+  const vary = head.vary.map((name): [string, string | undefined] => [
+    name,
+    reader.u8() === 0 ? undefined : reader.text(),
+  ]);
   const forms = head.forms ?? decodeForms(reader);
   for (const [i, [, hole]] of head.lines.entries()) if (hole === HOLE.etag) headers[i * 2 + 1] = forms[0]?.etag ?? '';
   let facts: ResponseFacts | undefined;
@@ -136,7 +139,6 @@ export const decodeEntry = (record: Buffer, head: Head): StoredEntry => {
 };
 
 export const headHash = (head: Buffer): Buffer => createHash('sha256').update(head).digest().subarray(0, 8);
-
 
 /** The validator of a shield stands with its form, not among the lines of the response that led to it. */
 const factsOf = (status: number, headers: readonly string[], forms: readonly Form[]): ResponseFacts => {

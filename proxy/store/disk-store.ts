@@ -17,12 +17,22 @@ import { MemoryTier } from './memory.ts';
 import { Objects } from './objects.ts';
 import { Popularity, slotOf } from './popularity.ts';
 import { countStep, planPurge } from './purge-writes.ts';
-import { type Begun, hits, matchOf, MAX_OPEN, type PurgeMatch, Purges, seqKey } from './purges.ts';
+import { type Begun, hits, MAX_OPEN, matchOf, type PurgeMatch, Purges, seqKey } from './purges.ts';
 import { Residents } from './residents.ts';
+import type { NewShield } from './shield-files.ts';
 import { Shields } from './shields.ts';
 import { Sieve } from './sieve.ts';
-import type { NewShield } from './shield-files.ts';
-import type { BodyWriter, FillToken, NewForm, PurgeReceipt, PurgeTarget, PutResult, Shield, Store, StoreStats } from './store.ts';
+import type {
+  BodyWriter,
+  FillToken,
+  NewForm,
+  PurgeReceipt,
+  PurgeTarget,
+  PutResult,
+  Shield,
+  Store,
+  StoreStats,
+} from './store.ts';
 import { LARGE } from './store.ts';
 import { Sweeper, type SweepReport } from './sweeper.ts';
 import { Tombstones } from './tombstones.ts';
@@ -135,7 +145,8 @@ export class DiskStore implements Store {
         await this.#bodies.files.remove(name);
         strays++;
       }
-      if (adopted + removed + strays > 0) this.#options.log.info({ adopted, removed, strays }, 'store: files without a row looked after');
+      if (adopted + removed + strays > 0)
+        this.#options.log.info({ adopted, removed, strays }, 'store: files without a row looked after');
     } catch (error) {
       this.#failed(error);
     }
@@ -226,7 +237,11 @@ export class DiskStore implements Store {
 
   #usable(key: Key, id: string, found: 'corrupt' | { entry: StoredEntry }): Entry | undefined {
     if (found === 'corrupt') {
-      this.#trouble.report('corrupt', undefined, 'a stored object is not what was written: dropped, it will be fetched again');
+      this.#trouble.report(
+        'corrupt',
+        undefined,
+        'a stored object is not what was written: dropped, it will be fetched again',
+      );
       this.#lastMiss = { text: key.text, why: 'corrupt' };
       this.#disk?.run((view) => this.#objects.remove(view, id)).catch((error: unknown) => this.#failed(error));
       return undefined;
@@ -239,7 +254,11 @@ export class DiskStore implements Store {
       return undefined;
     }
     const purgedAtMs = fate && Math.min(fate.staleSinceMs, entry.purgedAtMs ?? Number.POSITIVE_INFINITY);
-    return this.#admit(key, purgedAtMs === undefined ? entry : { ...entry, purgedAtMs }, entry.forms[0]?.body.kind === 'file' ? 'ssd' : 'lmdb');
+    return this.#admit(
+      key,
+      purgedAtMs === undefined ? entry : { ...entry, purgedAtMs },
+      entry.forms[0]?.body.kind === 'file' ? 'ssd' : 'lmdb',
+    );
   }
 
   #admit(key: Key, entry: StoredEntry, tier: Tier): Entry {
@@ -253,7 +272,9 @@ export class DiskStore implements Store {
   /** Beside the other variants of the key that are in memory, in place of the one with the same values. */
   #toMemory(key: Key, entry: StoredEntry): void {
     const others = entry.vary.length === 0 ? [] : (this.#memory.get(key.text)?.entries ?? []);
-    const kept = others.filter((other) => other.vary.length > 0 && !sameVary(other, entry)).slice(0, this.#options.cache.variants - 1);
+    const kept = others
+      .filter((other) => other.vary.length > 0 && !sameVary(other, entry))
+      .slice(0, this.#options.cache.variants - 1);
     this.#memory.set(key, slotOf(key.id), [entry, ...kept], this.#purges.epoch);
   }
 
@@ -277,7 +298,12 @@ export class DiskStore implements Store {
     if (body.store === 'shields') return this.#shields.bytes(body.name, body.sha256);
     if (body.length > LARGE) return 'large';
     const bytes = this.#bodies.bytes(body);
-    if (bytes === 'missing') this.#trouble.report('corrupt', undefined, 'a body file is missing or not what was written: it will be fetched again');
+    if (bytes === 'missing')
+      this.#trouble.report(
+        'corrupt',
+        undefined,
+        'a body file is missing or not what was written: it will be fetched again',
+      );
     return bytes;
   }
 
@@ -342,7 +368,12 @@ export class DiskStore implements Store {
     return this.#shields.get(contentKey);
   }
 
-  putShield(contentKey: string, shield: NewShield, body: Buffer, forms: readonly NewForm[]): Promise<Shield | undefined> {
+  putShield(
+    contentKey: string,
+    shield: NewShield,
+    body: Buffer,
+    forms: readonly NewForm[],
+  ): Promise<Shield | undefined> {
     return this.#shields.put(contentKey, shield, body, forms);
   }
 
@@ -374,7 +405,11 @@ export class DiskStore implements Store {
   #failed(error: unknown): void {
     if (error instanceof DiskError && error.code === 'closed') return;
     const isFull = error instanceof DiskError && error.code === 'full';
-    this.#trouble.report('trouble', error, isFull ? 'store: no room on the disk, requests are forwarded' : 'store: the disk refuses, requests are forwarded');
+    this.#trouble.report(
+      'trouble',
+      error,
+      isFull ? 'store: no room on the disk, requests are forwarded' : 'store: the disk refuses, requests are forwarded',
+    );
   }
 
   // ---- purging
@@ -390,7 +425,9 @@ export class DiskStore implements Store {
       if (!disk) return receipt(this.#purgeMemory(what, options));
       if (options.dryRun && what.kind === 'prefix') return receipt(await this.#countMatching(disk, what));
       const keyId = 'key' in target ? target.key.id : undefined;
-      const planned = await disk.run((view) => planPurge(view, this.#objects, this.#purges, what, keyId, { ...options, atMs, local }));
+      const planned = await disk.run((view) =>
+        planPurge(view, this.#objects, this.#purges, what, keyId, { ...options, atMs, local }),
+      );
       if (!options.dryRun && what.kind === 'key') this.#memory.drop(what.text);
       if (!planned.open || options.dryRun) return receipt(planned.count);
       const walk = this.#sweeper.walk(true);
@@ -413,7 +450,9 @@ export class DiskStore implements Store {
       if (hit.length === 0 || dryRun) continue;
       const atMs = this.#options.clock();
       const left = soft
-        ? node.entries.map((entry) => (hit.includes(entry) ? { ...entry, purgedAtMs: entry.purgedAtMs ?? atMs } : entry))
+        ? node.entries.map((entry) =>
+            hit.includes(entry) ? { ...entry, purgedAtMs: entry.purgedAtMs ?? atMs } : entry,
+          )
         : node.entries.filter((entry) => !hit.includes(entry));
       if (left.length === 0) this.#memory.drop(node.text);
       else this.#memory.set(node, node.slot, left, node.epoch);

@@ -53,14 +53,18 @@ export class EnvHome {
   }
 
   #markers(kind: string): number[] {
-    return readdirSync(this.db).filter((name) => name.startsWith(`${kind}.`)).map((name) => Number(name.slice(kind.length + 1)));
+    return readdirSync(this.db)
+      .filter((name) => name.startsWith(`${kind}.`))
+      .map((name) => Number(name.slice(kind.length + 1)));
   }
 
   /** Moves a folder out of the way; the last two of them are kept to be looked at. */
   setAside(folder: string, why: string): string {
     const to = join(this.root, `aside-${why}-${Date.now().toString(36)}`);
     renameSync(folder, to);
-    const kept = readdirSync(this.root).filter((name) => name.startsWith('aside-')).sort(byAge);
+    const kept = readdirSync(this.root)
+      .filter((name) => name.startsWith('aside-'))
+      .sort(byAge);
     for (const name of kept.slice(0, -ASIDE_KEPT)) rmSync(join(this.root, name), { recursive: true, force: true });
     return to;
   }

@@ -70,7 +70,8 @@ export class Evictor {
         if (typeof found !== 'object') continue;
         view.invalidate(found.entry.primary ?? id);
         if (found.entry.primary) unlist(view, found.entry.primary, id);
-        for (const { body } of found.entry.forms) if (body.kind === 'file' && body.store === 'bodies') need -= blocks(body.length);
+        for (const { body } of found.entry.forms)
+          if (body.kind === 'file' && body.store === 'bodies') need -= blocks(body.length);
       }
     }
     this.#count('evictions', removed);

@@ -8,7 +8,11 @@ export const encodeForms = (out: ByteWriter, forms: readonly Form[]): void => {
   out.int(forms.length);
   for (const form of forms) {
     const { body } = form;
-    out.u8(CODINGS.indexOf(form.coding) | (body.kind === 'file' ? (body.store === 'shields' ? 16 : 32) : 0) | (form.etag === undefined ? 0 : 64));
+    out.u8(
+      CODINGS.indexOf(form.coding) |
+        (body.kind === 'file' ? (body.store === 'shields' ? 16 : 32) : 0) |
+        (form.etag === undefined ? 0 : 64),
+    );
     if (form.etag !== undefined) out.text(form.etag);
     out.int(form.length);
     if (body.kind === 'inline') out.raw(body.bytes);
@@ -30,7 +34,12 @@ export const decodeForms = (reader: ByteReader): Form[] => {
     if (!(flags & 48)) forms.push({ coding, etag, length, body: { kind: 'inline', bytes: reader.raw(length) } });
     else {
       const store = flags & 16 ? 'shields' : 'bodies';
-      forms.push({ coding, etag, length, body: { kind: 'file', store, name: reader.hex(32), length, sha256: reader.hex(32) } });
+      forms.push({
+        coding,
+        etag,
+        length,
+        body: { kind: 'file', store, name: reader.hex(32), length, sha256: reader.hex(32) },
+      });
     }
   }
   return forms;

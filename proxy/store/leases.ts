@@ -24,7 +24,12 @@ export class Leases {
   readonly #waiting = new Map<string, Waiting>(); // bounded by limits.fills
   readonly #deadlines = new Map<string, number>(); // of others' leases that a lease() met; removed with their waiters
 
-  constructor(bus: Bus | undefined, disk: () => Disk | undefined, clock: () => number, trouble: (error: unknown) => void) {
+  constructor(
+    bus: Bus | undefined,
+    disk: () => Disk | undefined,
+    clock: () => number,
+    trouble: (error: unknown) => void,
+  ) {
     this.#bus = bus;
     this.#disk = disk;
     this.#clock = clock;

@@ -21,7 +21,13 @@ export class KeyNode implements Resident {
   older: Resident | undefined = undefined;
   readonly #tier: MemoryTier;
 
-  constructor(tier: MemoryTier, key: { text: string; id: string }, slot: number, entries: StoredEntry[], epoch: number) {
+  constructor(
+    tier: MemoryTier,
+    key: { text: string; id: string },
+    slot: number,
+    entries: StoredEntry[],
+    epoch: number,
+  ) {
     this.#tier = tier;
     this.text = key.text;
     this.id = key.id;
@@ -33,8 +39,7 @@ export class KeyNode implements Resident {
   }
 
   match(request: RequestFacts): StoredEntry | undefined {
-    for (const entry of this.entries)
-      if (entry.vary.length === 0 || variantMatches(entry.vary, request)) return entry;
+    for (const entry of this.entries) if (entry.vary.length === 0 || variantMatches(entry.vary, request)) return entry;
     return undefined;
   }
 

@@ -58,7 +58,8 @@ export class Objects {
     const before = this.#readIn(view, key);
     const old = typeof before === 'object' ? before.entry : undefined;
     view.put('uris', key, record);
-    for (const form of entry.forms) if (form.body.kind === 'file' && form.body.store === 'bodies') refer(view, form.body.name, form.length, 1);
+    for (const form of entry.forms)
+      if (form.body.kind === 'file' && form.body.store === 'bodies') refer(view, form.body.name, form.length, 1);
     if (old) dropFiles(view, old);
     for (const tag of entry.tags) if (!old?.tags.includes(tag)) addToTag(view, tag, id);
     if (old) for (const tag of old.tags) if (!entry.tags.includes(tag)) removeFromTag(view, tag, id, old.purgeSeq);
@@ -114,7 +115,10 @@ const decoded = (record: Buffer, head: Head): Found => {
 
 /** Id of the variant of a key that these values select. */
 export const variantId = (keyText: string, vary: Entry['vary']): string =>
-  createHash('sha256').update(JSON.stringify([keyText, ...vary.map(([name, value]) => [name, value ?? null])])).digest('hex').slice(0, 32);
+  createHash('sha256')
+    .update(JSON.stringify([keyText, ...vary.map(([name, value]) => [name, value ?? null])]))
+    .digest('hex')
+    .slice(0, 32);
 
 const dropFiles = (view: View, entry: StoredEntry): void => {
   for (const form of entry.forms)

@@ -22,11 +22,15 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
       return true;
     } catch (error) {
       options.count('store_open_failures');
-      options.log.warn({ err: error, dir: options.cache.dir }, 'store: the cache directory cannot be used; memory only, trying again');
+      options.log.warn(
+        { err: error, dir: options.cache.dir },
+        'store: the cache directory cannot be used; memory only, trying again',
+      );
       return false;
     }
   };
-  if (!(await attempt())) store.retry(setInterval(async () => (await attempt()) && store.retry(undefined), RETRY_MS).unref());
+  if (!(await attempt()))
+    store.retry(setInterval(async () => (await attempt()) && store.retry(undefined), RETRY_MS).unref());
   return store;
 };
 
@@ -49,7 +53,15 @@ const openDisk = async (options: StoreOptions, home: EnvHome): Promise<{ disk: D
   const ms = Math.round(performance.now() - startedMs);
   const { used, file } = disk.pages();
   options.log.info(
-    { kept: disk.entries('uris'), shields: disk.entries('shields'), usedBytes: used * 4096, fileBytes: file * 4096, purges: disk.state.purgeSeq, fresh: isNew, ms },
+    {
+      kept: disk.entries('uris'),
+      shields: disk.entries('shields'),
+      usedBytes: used * 4096,
+      fileBytes: file * 4096,
+      purges: disk.state.purgeSeq,
+      fresh: isNew,
+      ms,
+    },
     'store: open',
   );
   return { disk, isNew };
@@ -64,7 +76,8 @@ const aside = (options: StoreOptions, home: EnvHome, why: string, error: unknown
 };
 
 const PAGE = 4096;
-const mapSize = ({ cache }: StoreOptions): number => Math.ceil((cache.maxSize * MAP_FACTOR + 64 * 1024 * 1024) / PAGE) * PAGE;
+const mapSize = ({ cache }: StoreOptions): number =>
+  Math.ceil((cache.maxSize * MAP_FACTOR + 64 * 1024 * 1024) / PAGE) * PAGE;
 
 /** The database's file, for whoever watches its size. */
 export const databaseFile = (cacheDir: string): string => join(new EnvHome(cacheDir, cacheDir).db, 'data.mdb');

@@ -25,9 +25,18 @@ export interface Planned {
  * Plans a purge. Objects of a key or of a small tag change here and now, in the same transaction as the line in the log;
  * for a large tag or a prefix the line alone is written, readers obey it from then on, and the walk follows.
  */
-export const planPurge = (view: View, objects: Objects, purges: Purges, what: PurgeMatch, id: string | undefined, how: PurgeHow): Planned => {
-  const direct = what.kind === 'key' ? idsOfKey(view, id!) : what.kind === 'tag' ? idsOfTag(view, objects, what.tag) : undefined;
-  const log = (open: boolean) => (how.dryRun ? view.state.purgeSeq : logPurge(view, { atMs: how.atMs, soft: how.soft, local: how.local, open, what }));
+export const planPurge = (
+  view: View,
+  objects: Objects,
+  purges: Purges,
+  what: PurgeMatch,
+  id: string | undefined,
+  how: PurgeHow,
+): Planned => {
+  const direct =
+    what.kind === 'key' ? idsOfKey(view, id!) : what.kind === 'tag' ? idsOfTag(view, objects, what.tag) : undefined;
+  const log = (open: boolean) =>
+    how.dryRun ? view.state.purgeSeq : logPurge(view, { atMs: how.atMs, soft: how.soft, local: how.local, open, what });
   if (direct) {
     let count = 0;
     for (const object of direct) if (purgeOne(view, objects, purges, object, how)) count++;
@@ -35,7 +44,8 @@ export const planPurge = (view: View, objects: Objects, purges: Purges, what: Pu
   }
   const count = what.kind === 'tag' ? readTag(view, what.tag).count : 0;
   const seq = log(true);
-  if (what.kind === 'tag' && !how.soft && !how.dryRun) writeTag(view, what.tag, { ...readTag(view, what.tag), count: 0, resetSeq: seq });
+  if (what.kind === 'tag' && !how.soft && !how.dryRun)
+    writeTag(view, what.tag, { ...readTag(view, what.tag), count: 0, resetSeq: seq });
   return { count, open: true, seq };
 };
 
@@ -83,7 +93,13 @@ const purgeOne = (view: View, objects: Objects, purges: Purges, id: string, how:
 const COUNT_STEP = 400;
 
 /** One step of counting what a purge would hit, from the row `start` on. */
-export const countStep = (view: View, objects: Objects, purges: Purges, what: PurgeMatch, start: Buffer): { count: number; next: Buffer | undefined } => {
+export const countStep = (
+  view: View,
+  objects: Objects,
+  purges: Purges,
+  what: PurgeMatch,
+  start: Buffer,
+): { count: number; next: Buffer | undefined } => {
   const rows = view.range('uris', start, COUNT_STEP);
   let count = 0;
   for (const { value } of rows) {

@@ -41,7 +41,8 @@ export interface Begun {
 /** This process among those that share the database. */
 const SELF = randomBytes(6).toString('base64url');
 
-const isBefore = (row: PurgeRow, token: Begun) => row.seq <= token.begun || (row.by === SELF && row.local <= token.local);
+const isBefore = (row: PurgeRow, token: Begun) =>
+  row.seq <= token.begun || (row.by === SELF && row.local <= token.local);
 
 export const matchOf = (what: PurgeTarget): PurgeMatch => {
   if ('key' in what) return { kind: 'key', text: what.key.text };

@@ -26,7 +26,12 @@ export const shieldName = (contentKey: string): string => createHash('sha256').u
 const digest = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
 /** Everything of a shield in one file: label with lengths and digests, then the bytes of each form. */
-export const encodeShield = (contentKey: string, shield: NewShield, body: Buffer, forms: readonly NewForm[]): { label: Label; pieces: Buffer[] } => {
+export const encodeShield = (
+  contentKey: string,
+  shield: NewShield,
+  body: Buffer,
+  forms: readonly NewForm[],
+): { label: Label; pieces: Buffer[] } => {
   const all = [{ coding: 'identity' as const, etag: shield.etag, bytes: body }, ...forms];
   const label: Label = {
     contentKey,
@@ -65,7 +70,12 @@ export const decodeShield = (file: Buffer): { label: Label; bodies: Buffer[] } |
 export const shieldOf = (label: Label): Shield => {
   const name = shieldName(label.contentKey);
   const forms = label.forms.map(
-    ({ coding, etag, length, sha256 }): Form => ({ coding, etag, length, body: { kind: 'file', store: 'shields', name, length, sha256 } }),
+    ({ coding, etag, length, sha256 }): Form => ({
+      coding,
+      etag,
+      length,
+      body: { kind: 'file', store: 'shields', name, length, sha256 },
+    }),
   );
   return { status: label.status, headers: label.headers, storedAtMs: label.storedAtMs, forms };
 };

@@ -42,7 +42,12 @@ export class Shields {
     const name = shieldName(contentKey);
     const found = this.#known.get(name) ?? this.#load(name);
     if (!found || found.storedAtMs + this.#deps.config.ttl <= this.#deps.clock()) return undefined;
-    if (found.forms.some((form) => form.length > 0 && this.bytes(name, form.body.kind === 'file' ? form.body.sha256 : '') === 'missing')) return undefined;
+    if (
+      found.forms.some(
+        (form) => form.length > 0 && this.bytes(name, form.body.kind === 'file' ? form.body.sha256 : '') === 'missing',
+      )
+    )
+      return undefined;
     this.#deps.popularity.hit(slotOf(name));
     return found;
   }
@@ -57,7 +62,8 @@ export class Shields {
   #remember(name: string, shield: Shield): Shield {
     this.#known.delete(name);
     this.#known.set(name, shield);
-    if (this.#known.size > KNOWN) for (const [oldest] of this.#known) return this.#known.delete(oldest), shield;
+    const oldest = this.#known.size > KNOWN ? this.#known.keys().next().value : undefined;
+    if (oldest !== undefined) this.#known.delete(oldest);
     return shield;
   }
 
@@ -76,7 +82,11 @@ export class Shields {
   }
 
   #setAside(name: string): void {
-    this.#deps.trouble.report('corrupt', undefined, 'a shield file is not what was written: dropped, it will be fetched again');
+    this.#deps.trouble.report(
+      'corrupt',
+      undefined,
+      'a shield file is not what was written: dropped, it will be fetched again',
+    );
     this.#known.delete(name);
     void this.#drop(name);
   }
@@ -90,7 +100,12 @@ export class Shields {
     }
   }
 
-  async put(contentKey: string, shield: NewShield, body: Buffer, forms: readonly NewForm[]): Promise<Shield | undefined> {
+  async put(
+    contentKey: string,
+    shield: NewShield,
+    body: Buffer,
+    forms: readonly NewForm[],
+  ): Promise<Shield | undefined> {
     const { files, residents, trouble, config } = this.#deps;
     const { label, pieces } = encodeShield(contentKey, shield, body, forms);
     const name = shieldName(contentKey);
@@ -153,7 +168,9 @@ export class Shields {
   unlink(names: Iterable<string>): void {
     for (const name of names) {
       this.#known.delete(name);
-      this.#deps.files.remove(name).catch((error: unknown) => this.#deps.trouble.report('trouble', error, 'a shield file could not be removed'));
+      this.#deps.files
+        .remove(name)
+        .catch((error: unknown) => this.#deps.trouble.report('trouble', error, 'a shield file could not be removed'));
     }
   }
 

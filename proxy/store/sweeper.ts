@@ -126,7 +126,9 @@ export class Sweeper {
       const found = objects.readIn(view, id);
       if (found === undefined) continue;
       report.walked++;
-      if (found !== 'corrupt') for (const seq of purges.hitBy(found.entry, found.entry.purgeSeq)) report.hits.set(seq, (report.hits.get(seq) ?? 0) + 1);
+      if (found !== 'corrupt')
+        for (const seq of purges.hitBy(found.entry, found.entry.purgeSeq))
+          report.hits.set(seq, (report.hits.get(seq) ?? 0) + 1);
       const reason = found === 'corrupt' ? found : this.#reason(found.entry, now, deadAtMs, purges);
       if (reason === undefined) continue;
       if (typeof reason === 'object') {
@@ -144,7 +146,12 @@ export class Sweeper {
     return { next: rows.length < STEP ? undefined : after(rows.at(-1)!.key), report };
   }
 
-  #reason(entry: Parameters<Purges['committedFate']>[0] & Entry & { purgeSeq: number }, now: number, deadAtMs: (entry: Entry) => number, purges: Purges) {
+  #reason(
+    entry: Parameters<Purges['committedFate']>[0] & Entry & { purgeSeq: number },
+    now: number,
+    deadAtMs: (entry: Entry) => number,
+    purges: Purges,
+  ) {
     const fate = purges.committedFate(entry, entry.purgeSeq);
     if (fate === 'dead') return 'purged' as const;
     if (deadAtMs(entry) <= now) return 'expired' as const;
@@ -170,7 +177,12 @@ export class Sweeper {
       view.remove('purges', key);
       view.state.purgeFloor = row.seq;
     }
-    for (const { key } of view.range('changes', seqKey(0), 2000, seqKey(Math.max(0, view.state.changeSeq - CHANGES_KEPT))))
+    for (const { key } of view.range(
+      'changes',
+      seqKey(0),
+      2000,
+      seqKey(Math.max(0, view.state.changeSeq - CHANGES_KEPT)),
+    ))
       view.remove('changes', key);
   }
 
@@ -180,4 +192,5 @@ export class Sweeper {
   }
 }
 
-const pause = (ms: number) => new Promise<void>((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms).unref()));
+const pause = (ms: number) =>
+  new Promise<void>((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms).unref()));

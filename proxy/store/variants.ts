@@ -1,5 +1,5 @@
-import type { RequestFacts } from '../policy/facts.ts';
 import type { Entry } from '../entry.ts';
+import type { RequestFacts } from '../policy/facts.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { variantId } from './objects.ts';
 
@@ -36,6 +36,12 @@ export const decodeVariants = (bytes: Buffer): Variants => {
 /** Ids of stored variants that the request selects, the latest first. */
 export const selected = ({ keyText, list }: Variants, request: Pick<RequestFacts, 'field'>): string[] =>
   list
-    .filter(({ names, id }) => variantId(keyText, names.map((name): Entry['vary'][number] => [name, request.field(name)])) === id)
+    .filter(
+      ({ names, id }) =>
+        variantId(
+          keyText,
+          names.map((name): Entry['vary'][number] => [name, request.field(name)]),
+        ) === id,
+    )
     .map(({ id }) => id)
     .reverse();

@@ -7,7 +7,12 @@ export type TableName = (typeof TABLES)[number];
 /** The few calls of lmdb that the store lives on; keys and values are bytes. */
 export interface Table {
   getBinary(key: Buffer): Buffer | undefined;
-  getRange(options: { start?: Buffer; end?: Buffer; limit?: number; reverse?: boolean }): Iterable<{ key: Buffer; value: Buffer }>;
+  getRange(options: {
+    start?: Buffer;
+    end?: Buffer;
+    limit?: number;
+    reverse?: boolean;
+  }): Iterable<{ key: Buffer; value: Buffer }>;
   put(key: Buffer, value: Buffer): Promise<boolean>;
   remove(key: Buffer): Promise<boolean>;
 }
@@ -74,7 +79,9 @@ export class View {
 
   /** Hex keys of the rows this batch has written so far. */
   written(table: TableName): string[] {
-    return [...this.#writes.values()].filter((write) => write.table === table && write.value).map(({ key }) => key.toString('hex'));
+    return [...this.#writes.values()]
+      .filter((write) => write.table === table && write.value)
+      .map(({ key }) => key.toString('hex'));
   }
 
   isWritten(table: TableName, key: Buffer): boolean {

@@ -7,7 +7,10 @@ t.test('what was put is found at once, and again after the store was closed and 
   const k = key('/license/requests/badge.svg');
   t.equal(first.store.get(k, request()), undefined);
   t.equal(first.store.why(k), 'first-seen');
-  const done = put(first.store, k, { tags: ['package:requests', 'kind:license'], headers: ['X-Odd', 'ä', 'Cache-Control', 'max-age=60'] });
+  const done = put(first.store, k, {
+    tags: ['package:requests', 'kind:license'],
+    headers: ['X-Odd', 'ä', 'Cache-Control', 'max-age=60'],
+  });
   t.equal(bodyOf(first.store, k), k.text, 'before it is committed');
   t.equal(await done, 'stored');
   const before = first.store.get(k, request())!;
@@ -28,7 +31,10 @@ t.test('variants: each request gets its own, the oldest goes, a purge takes all'
   const k = key('/page');
   const as = (language: string) => request('Accept-Language', language);
   for (const language of ['en', 'fr', 'de', 'it'])
-    t.equal(await put(store, k, { body: language, from: as(language), headers: ['Vary', 'Accept-Language'] }), 'stored');
+    t.equal(
+      await put(store, k, { body: language, from: as(language), headers: ['Vary', 'Accept-Language'] }),
+      'stored',
+    );
   t.equal(bodyOf(store, k, as('it')), 'it');
   t.equal(bodyOf(store, k, as('fr')), 'fr');
   t.equal(store.get(k, as('xx')), undefined);
@@ -131,7 +137,10 @@ t.test('bodies of every size come back whole', async (t) => {
     for (let at = 0; at < size; at += 50_000) if (!writer.write(body.subarray(at, at + 50_000))) await writer.drained();
     t.ok(Buffer.from(await writer.read(0, size)).equals(body));
     const kept = (await writer.finish())!;
-    const entry = { ...entryOf(k), forms: [{ coding: 'identity' as const, etag: undefined, length: size, body: kept }] };
+    const entry = {
+      ...entryOf(k),
+      forms: [{ coding: 'identity' as const, etag: undefined, length: size, body: kept }],
+    };
     t.equal(await store.put(k, entry, store.beginFill(k)), 'stored');
     writer.release();
   }
@@ -152,7 +161,9 @@ t.test('a shield is one file, found again after a restart, and gone after its li
   const uri = '/badge/license-MIT-blue.svg?style=flat';
   const head = { status: 200, headers: ['Content-Type', 'image/svg+xml'], storedAtMs: T0, etag: '"s"' };
   t.equal(store.shield(uri), undefined);
-  const shield = (await store.putShield(uri, head, Buffer.from('<svg/>'), [{ coding: 'gzip', etag: '"s-gz"', bytes: Buffer.from('gz') }]))!;
+  const shield = (await store.putShield(uri, head, Buffer.from('<svg/>'), [
+    { coding: 'gzip', etag: '"s-gz"', bytes: Buffer.from('gz') },
+  ]))!;
   for (const name of ['a', 'b']) {
     const k = key(`/license/${name}/badge.svg`);
     await store.put(k, { ...entryOf(k), forms: shield.forms }, store.beginFill(k));

@@ -14,7 +14,7 @@ const bodyOf = (i: number, n: number) => {
   return `${createHash('sha256').update(text).digest('hex')}${text}`;
 };
 process.stdout.write('ready\n');
-for (let n = Number(first) ; ; n++) {
+for (let n = Number(first); ; n++) {
   const i = next(200);
   const k = key(`/crash/${i}`);
   if (next(4) === 0) {
@@ -27,8 +27,15 @@ for (let n = Number(first) ; ; n++) {
   const writer = store.newBody();
   writer.write(Buffer.from(bodyOf(i, n)));
   const body = (await writer.finish())!;
-  const entry = { ...entryOf(k, { tags: [`group:${i % 20}`] }), forms: [{ coding: 'identity' as const, etag: `"${n}"`, length: writer.length, body }] };
-  const result = await store.put(k, { ...entry, headers: ['Content-Type', 'text/plain', 'X-Serial', String(n)] }, token);
+  const entry = {
+    ...entryOf(k, { tags: [`group:${i % 20}`] }),
+    forms: [{ coding: 'identity' as const, etag: `"${n}"`, length: writer.length, body }],
+  };
+  const result = await store.put(
+    k,
+    { ...entry, headers: ['Content-Type', 'text/plain', 'X-Serial', String(n)] },
+    token,
+  );
   writer.release();
   if (result === 'stored') process.stdout.write(`put ${i} ${n}\n`);
 }

@@ -19,8 +19,15 @@ export interface Opened {
 
 type Input = { cache?: Record<string, unknown>; shields?: Record<string, unknown> };
 
-export const openIn = async (dir: string, input: Input = {}, more: Partial<Parameters<typeof openStore>[0]> = {}): Promise<Opened> => {
-  const config = configSchema.parse({ cache: { dir: `${dir}/cache`, ...input.cache }, shields: { dir: `${dir}/shields`, ...input.shields } });
+export const openIn = async (
+  dir: string,
+  input: Input = {},
+  more: Partial<Parameters<typeof openStore>[0]> = {},
+): Promise<Opened> => {
+  const config = configSchema.parse({
+    cache: { dir: `${dir}/cache`, ...input.cache },
+    shields: { dir: `${dir}/shields`, ...input.shields },
+  });
   const counts = new Map<string, number>();
   const lines: Record<string, unknown>[] = [];
   const clock = { now: T0 };
@@ -35,7 +42,8 @@ export const openIn = async (dir: string, input: Input = {}, more: Partial<Param
 
 export const key = (target: string, host = 'badges.example'): Key => keyOf('http', host, target, { query: 'all' });
 
-export const request = (...headers: string[]): RequestFacts => requestFacts('GET', headers, { ignoreClientControl: false });
+export const request = (...headers: string[]): RequestFacts =>
+  requestFacts('GET', headers, { ignoreClientControl: false });
 
 export interface Made {
   body?: string | Buffer;
@@ -45,9 +53,20 @@ export interface Made {
   storedAtMs?: number;
 }
 
-export const entryOf = (k: Key, { body = k.text, headers = [], tags = [], from = request(), storedAtMs = T0 }: Made = {}): Entry => {
+export const entryOf = (
+  k: Key,
+  { body = k.text, headers = [], tags = [], from = request(), storedAtMs = T0 }: Made = {},
+): Entry => {
   const bytes = Buffer.from(body);
-  const lines = ['Content-Type', 'image/svg+xml', 'Date', new Date(storedAtMs).toUTCString(), 'ETag', '"e1"', ...headers];
+  const lines = [
+    'Content-Type',
+    'image/svg+xml',
+    'Date',
+    new Date(storedAtMs).toUTCString(),
+    'ETag',
+    '"e1"',
+    ...headers,
+  ];
   const facts = responseFacts(200, lines);
   return {
     keyText: k.text, status: 200, headers: lines, requestedAtMs: storedAtMs - 20, storedAtMs, initialAgeSeconds: 0.5, vary: varyOf(facts, from.field), tags,
