@@ -62,7 +62,7 @@ interface Token extends FillToken, Begun {
 
 /** Puts on their way to the database, by key text; bounded by the disk's queue. */
 interface PendingPut {
-  readonly entry: StoredEntry;
+  entry: StoredEntry;
 }
 
 export class DiskStore implements Store {
@@ -292,7 +292,7 @@ export class DiskStore implements Store {
 
   bytes(form: Form): Buffer | 'large' | 'missing' {
     const { body } = form;
-    if (body.kind === 'inline') return body.bytes;
+    if (body.kind === 'inline') return body.bytes.length > LARGE ? 'large' : body.bytes;
     const held = this.#residents.get(body.sha256);
     if (held) return held;
     if (body.store === 'shields') return this.#shields.bytes(body.name, body.sha256);
@@ -420,6 +420,7 @@ export class DiskStore implements Store {
     const receipt = (count: number): PurgeReceipt => ({ id, count, soft: options.soft, dryRun: options.dryRun });
     const atMs = this.#options.clock();
     const local = options.dryRun ? 0 : this.#purges.begin(what, options.soft, atMs);
+    if (!options.dryRun) this.#purgePending(what, options.soft, atMs);
     try {
       const disk = this.#disk;
       if (!disk) return receipt(this.#purgeMemory(what, options));
@@ -440,6 +441,16 @@ export class DiskStore implements Store {
     } finally {
       if (local > 0) this.#purges.end(local);
     }
+  }
+
+  /** Puts asked for before the purge reach the database before it; until then nobody may have what they bring. */
+  #purgePending(what: PurgeMatch, soft: boolean, atMs: number): void {
+    for (const list of this.#pending.values())
+      for (const put of list) {
+        if (!hits(what, put.entry)) continue;
+        if (soft) put.entry = { ...put.entry, purgedAtMs: put.entry.purgedAtMs ?? atMs };
+        else list.delete(put);
+      }
   }
 
   #purgeMemory(what: PurgeMatch, { soft, dryRun }: { soft: boolean; dryRun: boolean }): number {

@@ -69,7 +69,7 @@ export const entryOf = (
   ];
   const facts = responseFacts(200, lines);
   return {
-    keyText: k.text, status: 200, headers: lines, requestedAtMs: storedAtMs - 20, storedAtMs, initialAgeSeconds: 0.5, vary: varyOf(facts, from.field), tags,
+    keyText: k.text, status: 200, headers: lines, requestedAtMs: storedAtMs - 20, storedAtMs, initialAgeSeconds: 0.5, vary: varyOf(facts, from.field, { requestHeaders: 'all', compress: false }), tags,
     forms: [{ coding: 'identity', etag: '"e1"', length: bytes.length, body: { kind: 'inline', bytes } }], purgedAtMs: undefined, facts,
   }; // biome-ignore format: the fields of an entry
 };
