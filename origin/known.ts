@@ -93,7 +93,7 @@ export class Known<T> {
       this.#held.set(name, current);
       return answerOf(current, undefined);
     }
-    const last = stored ?? this.#held.get(name);
+    const last = newer(stored, this.#held.get(name));
     if (last) this.#held.set(name, last);
     const failure = this.#failures.get(name);
     if (failure && this.#options.clock() < failure.untilMs) return this.#standIn(name, last, failure.code);
@@ -105,7 +105,7 @@ export class Known<T> {
       const known = this.#record(fetched, last);
       this.#held.set(name, known);
       this.#failures.delete(name);
-      this.#write(name, known);
+      this.#write(name, known, last !== undefined);
       return answerOf(known, undefined);
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error;
@@ -141,17 +141,24 @@ export class Known<T> {
     return bytes && decodeStored(bytes, this.#options.parse);
   }
 
-  /** Twice: as what holds for now, under its own lifetime, and as the last known, to be revalidated or to stand in. */
-  #write(name: string, stored: Stored<T>): void {
+  /**
+   * Twice: as what holds for now, under its own lifetime, and as the last known, to be revalidated or to stand in. A name that
+   * was never known is not worth the second.
+   */
+  #write(name: string, stored: Stored<T>, isKnown: boolean): void {
     const bytes = encodeStored(stored);
     const { store, ttlMs, missingTtlMs, staleMs } = this.#options;
     const freshMs = stored.kind === 'missing' ? missingTtlMs : ttlMs;
     if (freshMs <= 0) return;
     // not waited for: the store never rejects, and the answer does not depend on it
     void store.set(`${this.#options.name}:${name}`, bytes, freshMs);
-    void store.set(`last-${this.#options.name}:${name}`, bytes, freshMs + staleMs);
+    if (isKnown || stored.kind === 'found')
+      void store.set(`last-${this.#options.name}:${name}`, bytes, freshMs + staleMs);
   }
 }
+
+const newer = <T>(a: Stored<T> | undefined, b: Stored<T> | undefined): Stored<T> | undefined =>
+  a && b ? (a.checkedMs >= b.checkedMs ? a : b) : (a ?? b);
 
 const answerOf = <T>(stored: Stored<T>, staleBecause: UpstreamCode | undefined): Answer<T> =>
   stored.kind === 'missing'

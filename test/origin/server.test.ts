@@ -76,6 +76,18 @@ t.test('an expired record is revalidated, and a 304 renews it', async (t) => {
   t.equal(flask()[2]?.headers['if-none-match'], '"1"', 'and a day later still revalidated, not fetched anew');
 });
 
+t.test('connections to PyPI are used again', async (t) => {
+  const pypi = await scripted((request, response) => {
+    if (request.url?.includes('missing')) response.writeHead(404, { 'content-length': 2 }).end('no');
+    else json(response, document());
+  });
+  const origin = await start({ ...off, pypi: { url: pypi.url } });
+  t.teardown(() => Promise.all([origin.close(), pypi.close()]));
+  for (let i = 0; i < 8; i++) await origin.words(`/version/${i % 2 ? 'missing' : 'package'}-${i}/badge.svg`);
+  t.ok(pypi.seen.length >= 8);
+  t.ok(pypi.connections <= 2, `${pypi.connections} connections (one may be the question at start)`);
+});
+
 t.test('a missing package is remembered for a short time', async (t) => {
   const time = ticking();
   const pypi = await scripted((_request, response) =>

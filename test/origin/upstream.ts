@@ -13,6 +13,8 @@ export interface Upstream {
   /** Requests in the order they came. */
   readonly seen: Seen[];
   play: Play;
+  /** Opened so far. */
+  readonly connections: number;
   close(): Promise<void>;
 }
 
@@ -23,8 +25,13 @@ export const scripted = async (play: Play): Promise<Upstream> => {
     seen.push({ url: request.url ?? '', headers: request.headers });
     upstream.play(request, response);
   });
+  let connections = 0;
+  server.on('connection', () => connections++);
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const upstream: Upstream = {
+    get connections() {
+      return connections;
+    },
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
     play,
