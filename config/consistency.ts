@@ -18,14 +18,11 @@ const problem = (path: Problem['path'], value: unknown, expected: string): Probl
 const listenerProblems = ({ proxy, origin }: Config): Problem[] => {
   const found: Problem[] = [];
   const seen = new Set<string>(proxy.admin === 'off' ? [] : [proxy.admin]);
-  for (const [i, { address, tls, redirect }] of proxy.listen.entries()) {
+  for (const [i, { address }] of proxy.listen.entries()) {
     const path = ['proxy', 'listen', i];
     // Port 0 is a different port each time.
     if (seen.has(address) && !address.endsWith(':0'))
       found.push(problem(path, address, 'expected an address no other listener has'));
-    if (tls && !proxy.tls)
-      found.push(problem(path, address, 'expected proxy.tls with certificates where a listener has tls: true'));
-    if (tls && redirect) found.push(problem(path, address, 'expected redirect only on a listener without tls'));
     seen.add(address);
   }
   const addresses: [Problem['path'], string][] = [

@@ -14,12 +14,12 @@ const httpOrFile = z
 
 /** Settings of the origin: lookup, PyPI, downloads, imaging. */
 export const originSection = z.strictObject({
-  listen: listenAddress.default('127.0.0.1:8081'),
+  listen: listenAddress.default('127.0.0.1:8081').describe('plain HTTP, for the front door alone'),
   deadline: duration.prefault('2500ms').describe('a badge is answered by then'),
   contact: z.string().default('').describe('URL or mail address in the User-Agent sent to PyPI'),
   lookup: z
     .strictObject({
-      ttl: duration.prefault('10m'),
+      ttl: duration.prefault('10m').describe('how long what is known of a package is not asked again'),
       redis: z
         .string()
         .regex(/^(rediss?:\/\/|unix:).+$/, 'expected redis://host:port')
@@ -31,22 +31,30 @@ export const originSection = z.strictObject({
       missingTtl: duration.prefault('5m').describe('how long a package is remembered as not found'),
       stale: duration.prefault('7d').describe('how long a known record stands in when PyPI fails'),
     })
-    .prefault({}),
-  pypi: z.strictObject({ url: httpOrFile.default('https://pypi.org'), ...upstreamLimits }).prefault({}),
+    .prefault({})
+    .describe('what is known of packages'),
+  pypi: z
+    .strictObject({
+      url: httpOrFile.default('https://pypi.org').describe('PyPI, a mirror, or file:DIR with its JSON documents'),
+      ...upstreamLimits,
+    })
+    .prefault({})
+    .describe('where packages are looked up'),
   downloads: z
     .strictObject({
       url: z
         .union([z.literal('off'), z.literal('pypi'), httpOrFile])
         .default('https://pypistats.org')
         .describe('pypistats.org, a static JSON file (file:FILE), pypi (its own counts), or off'),
-      ttl: duration.prefault('24h'),
-      stale: duration.prefault('14d'),
-      perMinute: z.number().positive().default(25),
+      ttl: duration.prefault('24h').describe('counts are made once a day'),
+      stale: duration.prefault('14d').describe('how long known counts stand in when the service fails'),
+      perMinute: z.number().positive().default(25).describe('requests a minute, token bucket'),
       timeout: upstreamLimits.timeout,
       parallel: upstreamLimits.parallel,
-      maxSize: size.prefault('64KiB'),
+      maxSize: size.prefault('64KiB').describe('largest body read'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('where download counts come from'),
   imaging: z
     .strictObject({
       url: z
@@ -54,11 +62,12 @@ export const originSection = z.strictObject({
         .regex(/^https?:\/\/[^\s/]+(\/\S*)?$/, 'expected http(s)://host')
         .optional()
         .describe('a shields-compatible server; leave out: embedded'),
-      timeout: duration.prefault('1s'),
+      timeout: duration.prefault('1s').describe('of one drawing by a server'),
       workers: count.min(1).default(1).describe('raster threads'),
       queue: count.default(256).describe('rasters waiting at most'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('who draws the badges'),
   contentRedirects: z
     .boolean()
     .default(true)
@@ -70,7 +79,7 @@ export const originSection = z.strictObject({
     .default('semantic')
     .describe('semantic: blue, orange before 1.0 and for pre-releases; legacy: always green'),
   maxAge: duration.prefault('1h').describe('Cache-Control of a good badge'),
-  notFoundMaxAge: duration.prefault('5m'),
+  notFoundMaxAge: duration.prefault('5m').describe('of a badge that says not found'),
   errorMaxAge: duration.prefault('60s').describe('of a badge that tells of a failure here or upstream'),
 });
 

@@ -7,31 +7,32 @@ const breaker = z
     z.literal('off'),
     z.strictObject({
       failures: count.default(5).describe('failures within the window that open it'),
-      window: duration.prefault('10s'),
+      window: duration.prefault('10s').describe('over which failures are counted'),
       open: duration.prefault('5s').describe('how long no request is sent before one is tried again (half-open)'),
     }),
   ])
-  .default('off');
+  .default('off')
+  .describe('stops asking an origin that fails, for a while; on in the badge profile');
 
 const listener = z.union([
   listenAddress.transform((address) => ({ address, tls: false, redirect: false })),
   z.strictObject({
-    address: listenAddress,
+    address: listenAddress.describe('host:port, :port, [v6]:port, unix:/path, or fd:N handed over by systemd'),
     tls: z.boolean().default(false).describe('TLS with the certificates of proxy.tls; HTTP/2 by ALPN'),
     redirect: z.boolean().default(false).describe('answer every request with a redirect to https'),
   }),
 ]);
 
 const originPool = z.strictObject({
-  servers: z.array(originUrl).min(1),
+  servers: z.array(originUrl).min(1).describe('http://host:port or https://host:port, one or more'),
   balance: z.enum(['round-robin', 'hash']).default('round-robin').describe('hash: consistent, by cache key'),
   probe: z
     .strictObject({
-      path: z.string().default('/'),
-      interval: duration.prefault('5s'),
-      timeout: duration.prefault('2s'),
-      rise: count.default(2),
-      fall: count.default(3),
+      path: z.string().default('/').describe('asked for with GET; a 2xx or 3xx is healthy'),
+      interval: duration.prefault('5s').describe('between two probes of a server'),
+      timeout: duration.prefault('2s').describe('of one probe'),
+      rise: count.default(2).describe('good probes in a row until a server is used again'),
+      fall: count.default(3).describe('failed probes in a row until it is not used'),
     })
     .optional()
     .describe('health probes; without them a server is believed healthy until a request fails'),
@@ -47,14 +48,15 @@ const tls = z.strictObject({
   certificates: z
     .array(
       z.strictObject({
-        cert: z.string(),
-        key: z.string(),
+        cert: z.string().describe('PEM file with the certificate and its chain; read anew on SIGHUP'),
+        key: z.string().describe('PEM file with its private key'),
         names: z.array(z.string()).default([]).describe('server names; empty: those in the certificate'),
       }),
     )
-    .min(1),
-  minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2'),
-  http2: z.boolean().default(true),
+    .min(1)
+    .describe('by server name (SNI); the first also for clients that name none'),
+  minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2').describe('older versions are refused'),
+  http2: z.boolean().default(true).describe('offered by ALPN'),
   hsts: z
     .union([z.literal('off'), z.string()])
     .default('off')
@@ -67,7 +69,7 @@ const limits = z.strictObject({
   requestsPerSecond: z.number().min(0).default(0).describe('per client address, token bucket; 0: no limit'),
   burst: count.default(100).describe('size of that bucket'),
   headSize: size.prefault('8KiB').describe('request line and header lines together'),
-  headerCount: count.default(100),
+  headerCount: count.default(100).describe('header lines of a request; more get 431'),
   bodySize: size.prefault('10MiB').describe('request body; larger ones get 413'),
   headTimeout: duration.prefault('10s').describe('from the first byte of a head to its last; 408'),
   bodyTimeout: duration.prefault('30s').describe('between two pieces of a request body'),
@@ -82,8 +84,10 @@ const limits = z.strictObject({
 
 const proxySection = z
   .strictObject({
-    listen: listOf(listener).prefault('127.0.0.1:8080'),
-    origin: originOf.prefault('http://127.0.0.1:8081'),
+    listen: listOf(listener)
+      .prefault('127.0.0.1:8080')
+      .describe('one address or a list: host:port, :port, [v6]:port, unix:/path, fd:N (a socket of systemd)'),
+    origin: originOf.prefault('http://127.0.0.1:8081').describe('where misses go: one URL, or a pool of servers'),
     workers: z
       .union([z.literal('auto'), count.min(1)])
       .default(1)
@@ -111,8 +115,8 @@ const proxySection = z
       .default([])
       .describe('who sends a PROXY protocol header before each connection'),
     breaker,
-    tls: tls.optional(),
-    limits: limits.prefault({}),
+    tls: tls.optional().describe('for listeners with tls: true'),
+    limits: limits.prefault({}).describe('what one client, and all together, may take'),
     connectTimeout: duration.prefault('2s').describe('to the origin'),
     nameservers: z
       .array(
@@ -145,7 +149,7 @@ const proxySection = z
   });
 
 const cacheSection = z.strictObject({
-  dir: z.string().default('var/cache'),
+  dir: z.string().default('var/cache').describe('folder of the URI cache; one running instance only'),
   maxSize: size.prefault('1GiB').describe('on disk, enforced'),
   memory: size.prefault('64MiB').describe('per worker'),
   maxObject: size.prefault('32MiB').describe('larger bodies are streamed through, not stored'),
@@ -153,9 +157,9 @@ const cacheSection = z.strictObject({
 });
 
 const shieldsSection = z.strictObject({
-  dir: z.string().default('var/shields'),
-  ttl: duration.prefault('24h'),
-  maxSize: size.prefault('1GiB'),
+  dir: z.string().default('var/shields').describe('folder of the generic badge images'),
+  ttl: duration.prefault('24h').describe('lifetime of an image, however many URIs show it'),
+  maxSize: size.prefault('1GiB').describe('on disk, enforced'),
   prefix: z.string().startsWith('/').default('/badge/').describe('where a content redirect may lead'),
 });
 
@@ -194,7 +198,10 @@ export const ruleSchema = z.strictObject({
     .default(0)
     .describe('share of the ttl by which lifetimes are spread, so that a cold fill does not expire in lock-step'),
   clientControl: z.enum(['follow', 'ignore']).default('follow').describe('whether Cache-Control of a request counts'),
-  setCookie: z.enum(['refuse', 'store']).default('refuse'),
+  setCookie: z
+    .enum(['refuse', 'store'])
+    .default('refuse')
+    .describe('responses with Set-Cookie: not stored, or stored and replayed to everybody with their cookie'),
   compress: z.boolean().default(false).describe('store br and gzip forms of text types'),
   requestHeaders: z
     .union([z.literal('all'), z.array(z.string())])
@@ -204,11 +211,14 @@ export const ruleSchema = z.strictObject({
   upgrade: z.boolean().default(false).describe('let websockets through'),
   errorBadge: z.boolean().default(false).describe('errors are images too, with status 200 as the origin would have it'),
   tags: z.array(z.string()).default([]).describe('tags of what is stored, {name} from match'),
-  origin: originOf.optional(),
+  origin: originOf.optional().describe('where misses of this rule go; default: proxy.origin'),
 });
 
 const logSection = z.strictObject({
-  level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  level: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .describe('of the application log'),
   file: z.string().default('-').describe("the application log; '-' is stdout"),
   access: z.string().default('var/log/access.ndjson').describe("'-' is stdout, 'off' none"),
   remoteAddress: z.enum(['truncate', 'full', 'none']).default('truncate').describe('truncate: /24 and /48'),
@@ -216,7 +226,14 @@ const logSection = z.strictObject({
     .array(z.string().toLowerCase())
     .default(['user-agent', 'referer'])
     .describe('request headers in the access record'),
-  roll: z.strictObject({ size: size.optional(), every: duration.optional(), keep: count.default(14) }).optional(),
+  roll: z
+    .strictObject({
+      size: size.optional().describe('a new file when the access log is as large'),
+      every: duration.optional().describe('a new file at each multiple of this time'),
+      keep: count.default(14).describe('rolled files kept; older ones are deleted'),
+    })
+    .optional()
+    .describe('rolling of the access log by lacquer itself; without it, logrotate and SIGHUP'),
 });
 
 export const configSchema = z.strictObject({

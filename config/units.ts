@@ -9,7 +9,8 @@ export const parseDuration = (text: string): number | undefined => {
   if (text === '0') return 0;
   if (!/^(\d+(\.\d+)?(ms|[smhdw]))+$/.test(text)) return undefined;
   let total = 0;
-  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhdw])/g)) total += Number(amount) * DURATION_MS[unit!]!;
+  for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|[smhdw])/g))
+    total += Number(amount) * DURATION_MS[unit!]!;
   return Math.round(total);
 };
 
@@ -23,12 +24,14 @@ export const parseSize = (text: string): number | undefined => {
 /** Milliseconds as the shortest exact text that `parseDuration` reads back. */
 export const formatDuration = (ms: number): string => {
   if (ms === 0) return '0s';
-  for (const unit of ['d', 'h', 'm', 's'] as const) if (ms % DURATION_MS[unit]! === 0) return `${ms / DURATION_MS[unit]!}${unit}`;
+  for (const unit of ['d', 'h', 'm', 's'] as const)
+    if (ms % DURATION_MS[unit]! === 0) return `${ms / DURATION_MS[unit]!}${unit}`;
   return `${ms}ms`;
 };
 
 /** Bytes as the shortest exact text that `parseSize` reads back. */
 export const formatSize = (bytes: number): string => {
-  for (const unit of ['TiB', 'GiB', 'MiB', 'KiB'] as const) if (bytes > 0 && bytes % SIZE_BYTES[unit]! === 0) return `${bytes / SIZE_BYTES[unit]!}${unit}`;
+  for (const unit of ['TiB', 'GiB', 'MiB', 'KiB'] as const)
+    if (bytes > 0 && bytes % SIZE_BYTES[unit]! === 0) return `${bytes / SIZE_BYTES[unit]!}${unit}`;
   return String(bytes);
 };

@@ -8,11 +8,10 @@ interface ExplainAsked {
   readonly headers: readonly (readonly [string, string])[];
 }
 
-/** What a worker does for the admin listener: explain, purge and stats over its own proxy. Throws for the unknown. */
+/** What a worker does for the admin listener: explain and purge over its own proxy. Throws for the unknown. */
 export const answersOf =
   (proxy: RunningProxy, clock: () => number) =>
   async (what: string, args: unknown): Promise<unknown> => {
-    if (what === 'stats') return proxy.store.stats();
     if (what === 'purge') return purge(proxy, args as PurgeWanted);
     if (what === 'explain') return explained(proxy, args as ExplainAsked, clock());
     throw new Error(`unknown question ${what}`);

@@ -1,7 +1,16 @@
-/** Gauges of what all workers share (one LMDB, one folder) and of worst cases: the largest is the truth, not the sum. */
-const LARGEST = /^(store_|event_loop_|access_log_|origins_|breakers_|tls_)/;
-/** Except what each worker has of its own. */
-const SUMMED = /^store_memory_/;
+type Combine = (a: number, b: number) => number;
+
+/** How the values of several children become one; the first row that fits decides. Everything else is a sum. */
+const RULES: readonly (readonly [RegExp, Combine])[] = [
+  // One disk that all share: who has not looked yet knows less.
+  [
+    /^store_(uris|shields?|shield_\w+|bod(y|ies)\w*|heads|tags|used_bytes|file_bytes|lmdb_readers|purges?_\w+)$/,
+    Math.max,
+  ],
+  // The worst worker is the news.
+  [/^(event_loop_|access_log_|origins_|breakers_)/, Math.max],
+  [/^(store_disk_up|tls_certificate_expires_seconds)/, Math.min],
+];
 
 /** One value per series from what each child says. */
 export const combinedGauges = (
@@ -11,8 +20,10 @@ export const combinedGauges = (
   for (const gauges of children.values())
     for (const [series, value] of Object.entries(gauges)) {
       const before = combined.get(series);
-      const isLargest = LARGEST.test(series) && !SUMMED.test(series);
-      combined.set(series, before === undefined ? value : isLargest ? Math.max(before, value) : before + value);
+      combined.set(series, before === undefined ? value : combinationOf(series)(before, value));
     }
   return combined;
 };
+
+const add: Combine = (a, b) => a + b;
+const combinationOf = (series: string): Combine => RULES.find(([pattern]) => pattern.test(series))?.[1] ?? add;

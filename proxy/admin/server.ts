@@ -118,10 +118,7 @@ const metrics: Handler = (_url, { headers }, { totals }) => {
   return { status: 200, body: textFormat(families), type: TEXT_TYPE };
 };
 
-const stats: Handler = async (_url, _request, { totals, ask }) => {
-  const store = await ask('stats', undefined, ASK_TIMEOUT_MS).catch(() => ({}));
-  return { status: 200, body: statsOf(totals, store as Record<string, number>) };
-};
+const stats: Handler = (_url, _request, { totals }) => ({ status: 200, body: statsOf(totals) });
 
 const explain: Handler = async (url, _request, { ask }) => {
   const target = url.searchParams.get('url');

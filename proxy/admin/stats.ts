@@ -19,9 +19,10 @@ export interface Stats {
   readonly latency: Readonly<Record<string, readonly (readonly [number, number])[]>>;
 }
 
+const STORE = 'store_';
 const REQUESTS = /^requests_total\{route="((?:[^"\\]|\\.)*)",status="(\w+)",cache="(\w+)",reason="([\w-]+)"\}$/;
 
-export const statsOf = (totals: MetricsTotals, store: Readonly<Record<string, number>>): Stats => {
+export const statsOf = (totals: MetricsTotals): Stats => {
   const [byRoute, byStatus, byCache, byReason, counters] = [sums(), sums(), sums(), sums(), sums()] as const;
   let requests = 0;
   for (const [series, value] of totals.counters) {
@@ -40,6 +41,7 @@ export const statsOf = (totals: MetricsTotals, store: Readonly<Record<string, nu
       by[label!] = (by[label!] ?? 0) + value;
   }
   delete byReason.none;
+  const gauges = [...combinedGauges(totals.gauges)];
   return {
     timeMs: Date.now(),
     requests,
@@ -48,8 +50,10 @@ export const statsOf = (totals: MetricsTotals, store: Readonly<Record<string, nu
     byReason,
     byRoute,
     counters,
-    gauges: Object.fromEntries(combinedGauges(totals.gauges)),
-    store,
+    gauges: Object.fromEntries(gauges.filter(([name]) => !name.startsWith(STORE))),
+    store: Object.fromEntries(
+      gauges.filter(([name]) => name.startsWith(STORE)).map(([name, value]) => [name.slice(STORE.length), value]),
+    ),
     latency: latencyOf(totals),
   };
 };

@@ -142,6 +142,16 @@ t.test('the JSON Schema and the reference page are current (npm run generate)', 
     t.equal(readFileSync(packageFile(path), 'utf8'), text, path);
 });
 
+t.test('every key of the reference page has a meaning', async (t) => {
+  const page = generatedFiles()['docs/configuration.md']!;
+  const rows = page.split('\n').filter((line) => line.startsWith('| `'));
+  t.ok(rows.length > 100);
+  t.same(
+    rows.filter((row) => row.endsWith('|  |')),
+    [],
+  );
+});
+
 t.test('every example is a valid configuration', async (t) => {
   const folder = packageFile('config/examples');
   const examples = readdirSync(folder).filter((name) => name.endsWith('.yaml'));

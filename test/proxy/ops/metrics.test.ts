@@ -33,7 +33,7 @@ t.test('every request is counted exactly once, whatever its route, status, dispo
   totals.add('1', metrics.takeDelta());
   const requests = [...totals.counters].filter(([name]) => name.startsWith('requests_total'));
   t.equal(sum(requests.map(([, n]) => n)), made);
-  const stats = statsOf(totals, {});
+  const stats = statsOf(totals);
   t.equal(stats.requests, made, 'and /stats can read every series back');
   for (const by of [stats.byCache, stats.byStatus, stats.byRoute]) t.equal(sum(Object.values(by)), made);
   t.equal(stats.counters.response_bytes_total, made * 100);
@@ -58,11 +58,11 @@ t.test('a scan of made-up routes takes no labels; past the bound good ones are c
 
 t.test('totals do not go backwards when a child dies, and its gauges go with it', async (t) => {
   const totals = new MetricsTotals();
-  totals.add('worker-1', { counters: { a_total: 5 }, gauges: { connections: 3, store_entries: 10 }, histograms: {} });
-  totals.add('worker-2', { counters: { a_total: 2 }, gauges: { connections: 4, store_entries: 11 }, histograms: {} });
+  totals.add('worker-1', { counters: { a_total: 5 }, gauges: { connections: 3, store_uris: 10 }, histograms: {} });
+  totals.add('worker-2', { counters: { a_total: 2 }, gauges: { connections: 4, store_uris: 11 }, histograms: {} });
   t.equal(totals.counters.get('a_total'), 7);
   t.equal(combinedGauges(totals.gauges).get('connections'), 7, 'each has its own: the sum');
-  t.equal(combinedGauges(totals.gauges).get('store_entries'), 11, 'all share one: the largest');
+  t.equal(combinedGauges(totals.gauges).get('store_uris'), 11, 'all share one: the largest');
   totals.forget('worker-1');
   t.equal(totals.counters.get('a_total'), 7);
   t.equal(combinedGauges(totals.gauges).get('connections'), 4);
