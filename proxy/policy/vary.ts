@@ -2,7 +2,7 @@ import type { Entry } from '../entry.ts';
 import type { Rule } from '../rules.ts';
 import type { RequestFacts, ResponseFacts } from './facts.ts';
 import { isProxyOwned } from './hop.ts';
-import { members, trimOws } from './lines.ts';
+import { firstOf, members, trimOws } from './lines.ts';
 
 export type VaryPairs = Entry['vary'];
 
@@ -46,6 +46,21 @@ export const variantMatches = (vary: VaryPairs, request: Pick<RequestFacts, 'fie
     if (request.field(name) !== value) return false;
   }
   return true;
+};
+
+/**
+ * Whether a variant made for other languages answers all the same (RFC 9111 4.1 lets a cache know how the origin chooses): the client
+ * prefers one language above all others, and the variant is in it, so the origin has it and can have nothing better.
+ */
+export const isInPreferredLanguage = (
+  { vary, headers }: Pick<Entry, 'vary' | 'headers'>,
+  request: Pick<RequestFacts, 'field'>,
+): boolean => {
+  const others = vary.filter(([name]) => name !== 'accept-language');
+  if (others.length === vary.length || !variantMatches(others, request)) return false;
+  const [first, second] = request.field('accept-language')?.split(', ') ?? [];
+  if (first === undefined || first.includes(';') || (second !== undefined && !second.includes(';q='))) return false;
+  return firstOf(headers, 'content-language')?.toLowerCase() === first;
 };
 
 /** `gzip, BR;Q=0.50` and `br;q=0.5,gzip` are one preference. */

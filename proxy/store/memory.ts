@@ -1,5 +1,5 @@
 import type { RequestFacts } from '../policy/facts.ts';
-import { variantMatches } from '../policy/vary.ts';
+import { isInPreferredLanguage, variantMatches } from '../policy/vary.ts';
 import type { StoredEntry } from './codec.ts';
 import type { Resident, Sieve } from './sieve.ts';
 
@@ -40,7 +40,7 @@ export class KeyNode implements Resident {
 
   match(request: RequestFacts): StoredEntry | undefined {
     for (const entry of this.entries) if (entry.vary.length === 0 || variantMatches(entry.vary, request)) return entry;
-    return undefined;
+    return this.entries.find((entry) => isInPreferredLanguage(entry, request));
   }
 
   dropped(): void {

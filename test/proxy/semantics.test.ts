@@ -214,6 +214,10 @@ t.test('variants by normalised fields', async (t) => {
   t.equal(await said({ 'accept-language': 'en, de', 'x-a': '' }), 'en, de');
   t.equal(origin.seen.length, 3, 'missing and empty differ');
   t.match(cacheStatus(await ask(door, '/v', { headers: { 'accept-language': 'it' } })), /fwd=vary-miss.*detail=vary/);
+  origin.script = (_, response) =>
+    send(response, { 'cache-control': 'max-age=60', vary: 'accept-language', 'content-language': 'de' });
+  await ask(door, '/lang', { headers: { 'accept-language': 'en, de' } });
+  t.match(cacheStatus(await ask(door, '/lang', { headers: { 'accept-language': 'fr;q=0.5, de' } })), /hit/);
   origin.script = (_, response) => send(response, { 'cache-control': 'max-age=60', vary: 'foo, *' });
   await ask(door, '/star');
   t.match(cacheStatus(await ask(door, '/star')), /fwd=uri-miss/);

@@ -5,7 +5,13 @@ import { formatHttpDate, parseHttpDate } from '../../../proxy/policy/dates.ts';
 import { firstOf, linesOf, members, without } from '../../../proxy/policy/lines.ts';
 import { requestFacts, responseFacts } from '../../../proxy/policy/parse-facts.ts';
 import { parseDictionary } from '../../../proxy/policy/structured.ts';
-import { normalisedField, variantMatches, variesWithoutEnd, varyOf } from '../../../proxy/policy/vary.ts';
+import {
+  isInPreferredLanguage,
+  normalisedField,
+  variantMatches,
+  variesWithoutEnd,
+  varyOf,
+} from '../../../proxy/policy/vary.ts';
 import { rule } from './made.ts';
 
 t.test('raw lines keep order and duplicates', async (t) => {
@@ -224,6 +230,23 @@ t.test('a field that never reaches the origin makes no variants', async (t) => {
   t.same(names({ requestHeaders: ['Accept', 'User-Agent'] }), ['accept']);
   t.ok(['*', 'X-Forwarded-For', 'Forwarded'].every((name) => variesWithoutEnd(responseFacts(200, ['Vary', name]))));
   t.notOk(variesWithoutEnd(facts));
+});
+
+t.test('a variant in the one language a client prefers answers it', async (t) => {
+  const asks = (language: string, more: string[] = []) =>
+    requestFacts('GET', ['Accept-Language', language, ...more], rule());
+  const german = {
+    vary: varyOf(responseFacts(200, ['Vary', 'Accept-Language, Foo']), asks('en, de').field, rule()),
+    headers: ['Content-Language', 'De'],
+  };
+  t.ok(isInPreferredLanguage(german, asks('fr;q=0.5, de;q=1.0')));
+  t.ok(isInPreferredLanguage(german, asks('DE')));
+  t.notOk(isInPreferredLanguage(german, asks('fr, de')), 'two that are liked equally');
+  t.notOk(isInPreferredLanguage(german, asks('fr, de;q=0.9')));
+  t.notOk(isInPreferredLanguage(german, asks('de;q=0.9')), 'nor where nothing is liked fully');
+  t.notOk(isInPreferredLanguage(german, asks('de', ['Foo', '1'])));
+  t.notOk(isInPreferredLanguage({ ...german, headers: [] }, asks('de')));
+  t.notOk(isInPreferredLanguage({ vary: [['foo', undefined]], headers: german.headers }, asks('de')));
 });
 
 t.test('Accept-Encoding by weight, ours by preference', async (t) => {
