@@ -10,7 +10,7 @@ export interface ResponseFacts {
   readonly etag: string | undefined;
   /** Raw Last-Modified value, for If-Modified-Since. */
   readonly lastModified: string | undefined;
-  /** Age field received, seconds; 0 when absent or invalid; Infinity on overflow. */
+  /** Age field received, seconds; 0 when absent or invalid; 2^31 on overflow, as old as anything can be. */
   readonly ageSeconds: number;
   /** Lower-case, sorted, without duplicates; '*' where any member is it. */
   readonly vary: readonly string[] | '*';

@@ -1,5 +1,6 @@
 import type { Entry } from '../entry.ts';
 import type { Rule } from '../rules.ts';
+import { MAX_SECONDS } from './cache-control.ts';
 import { isHeuristicallyCacheable } from './status.ts';
 
 /** What the numbers below are computed from; `keyText` only spreads the jitter. */
@@ -167,7 +168,8 @@ const originTtl = (entry: Aged): number => {
   const { cacheControl, expiresMs, dateMs } = entry.facts;
   const explicit = cacheControl.sMaxage ?? cacheControl.maxAge;
   if (explicit !== undefined) return explicit;
-  if (expiresMs !== undefined) return Math.max(0, (expiresMs - (dateMs ?? entry.storedAtMs)) / 1000);
+  if (expiresMs !== undefined)
+    return Math.min(Math.max(0, (expiresMs - (dateMs ?? entry.storedAtMs)) / 1000), MAX_SECONDS);
   return heuristicTtl(entry);
 };
 

@@ -60,11 +60,11 @@ const expiresOf = (lines: readonly string[]): number | undefined => {
   return dateOf(lines[0]) ?? Number.NEGATIVE_INFINITY;
 };
 
-/** RFC 9111 5.1: the first member; digits only, otherwise as if it were not there. */
+/** RFC 9111 5.1: the first member; digits only, otherwise as if it were not there. No lifetime is longer than what an overflow counts as. */
 const ageOf = (lines: readonly string[]): number => {
   const first = trimOws((lines[0] ?? '').split(',')[0]!);
   if (!/^[0-9]+$/.test(first)) return 0;
-  return Number(first) >= MAX_SECONDS ? Number.POSITIVE_INFINITY : Number(first);
+  return Math.min(Number(first), MAX_SECONDS);
 };
 
 const varyOfLines = (lines: readonly string[]): readonly string[] | '*' => {

@@ -122,6 +122,8 @@ const opaque = (etag: string) => (etag.startsWith('W/') ? etag.slice(2) : etag);
 export const headUpdates = (entry: Entry, status: number, rawHeaders: RawHeaders): 'update' | 'stale' | 'none' => {
   if (status >= 500 || status < 200 || status === 304) return 'none';
   if (status !== entry.status) return 'stale';
+  // Another coding is another form: its length and validator are its own
+  if (firstOf(rawHeaders, 'content-encoding') !== firstOf(entry.headers, 'content-encoding')) return 'none';
   const etag = firstOf(rawHeaders, 'etag');
   const lastModified = firstOf(rawHeaders, 'last-modified');
   const length = members(linesOf(rawHeaders, 'content-length'))[0];

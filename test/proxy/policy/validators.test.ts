@@ -159,6 +159,11 @@ t.test('what a HEAD tells of a stored GET', async (t) => {
   t.equal(told(200, 'ETag', '"b"'), 'stale');
   t.equal(told(200, 'Last-Modified', date(-8)), 'stale');
   t.equal(told(200, 'Content-Length', '5'), 'stale');
+  t.equal(
+    told(200, 'ETag', '"gz"', 'Content-Encoding', 'gzip', 'Content-Length', '99'),
+    'none',
+    'another coding is another form',
+  );
   t.equal(told(410), 'stale');
   t.equal(told(500), 'none');
   t.equal(told(304), 'none');
