@@ -140,11 +140,12 @@ t.test('HTTP dates: three forms in any case, nothing else', async (t) => {
   for (const text of [
     '0', '', '-1', 'Thu, 18 Aug 2050 02:01:18 UTC', 'Thu, 18 Aug 2050 02:01:18 AEST', 'Thu, 18 Aug 2050 02:01:18 +0000', 'Thu, 18 Aug 50 02:01:18 GMT',
     'Thu 18 Aug 2050 02:01:18 GMT', 'Thu, 18  Aug  2050 02:01:18 GMT', 'Thu, 18-Aug-2050 02:01:18 GMT', 'Thu, 18 Aug 2050 02.01.18 GMT',
-    'Thu, 18 Aug 2050 2:01:18 GMT', 'Thu, 18 Aug 2050 24:01:18 GMT', 'Thu, 18 Aug 2050 02:60:18 GMT', 'Thu, 31 Jun 2050 02:01:18 GMT',
+    'Thu, 18 Aug 2050 2:01:18 GMT', 'Thu, 18 Aug 2050 24:01:18 GMT', 'Thu, 18 Aug 2050 02:60:18 GMT', 'Thu, 18 Aug 2050 02:01:61 GMT', 'Thu, 31 Jun 2050 02:01:18 GMT',
     'Thu, 29 Feb 2023 00:00:00 GMT', 'Foo, 18 Aug 2050 02:01:18 GMT', '18 Aug 2050 02:01:18 GMT', '2050-08-18T02:01:18Z', '1660788078',
     'Thu, 18 Aug 2050 02:01:18 GMT ', 'Thu Aug 8 02:01:18 2050',
   ]) // biome-ignore format: a list
     t.equal(parseHttpDate(text), undefined, text);
+  t.equal(parseHttpDate('Thu, 30 Jun 2050 23:59:60 GMT'), Date.UTC(2050, 6, 1), 'a leap second is the next minute');
   t.equal(parseHttpDate(formatHttpDate(ms)), ms);
 });
 
@@ -241,6 +242,7 @@ t.test('a variant in the one language a client prefers answers it', async (t) =>
   };
   t.ok(isInPreferredLanguage(german, asks('fr;q=0.5, de;q=1.0')));
   t.ok(isInPreferredLanguage(german, asks('DE')));
+  t.ok(isInPreferredLanguage({ ...german, headers: ['Content-Language', 'fr'] }, asks('de;q=0.5, fr')));
   t.notOk(isInPreferredLanguage(german, asks('fr, de')), 'two that are liked equally');
   t.notOk(isInPreferredLanguage(german, asks('fr, de;q=0.9')));
   t.notOk(isInPreferredLanguage(german, asks('de;q=0.9')), 'nor where nothing is liked fully');
