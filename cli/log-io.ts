@@ -17,6 +17,8 @@ export interface CliIo {
   readonly nowMs: () => number;
   readonly colours: boolean;
   readonly errIsTerminal: boolean;
+  /** Ends what would go on for ever (tail -f). */
+  readonly stop?: AbortSignal;
 }
 
 export const processIo = (): CliIo => ({

@@ -1,12 +1,16 @@
 import type { Command } from 'commander';
+import { type Comparison, compare, compareText, Splitter } from '../logs/compare.ts';
 import { failIf } from '../logs/fail-if.ts';
-import { FIELDS, fieldNames } from '../logs/filter.ts';
+import { FIELDS, fieldNames, parseMoment, parseWhere, type Test } from '../logs/filter.ts';
 import { InputError } from '../logs/input-error.ts';
+import { Story, type Subject, storyText } from '../logs/story.ts';
 import { Summary } from '../logs/summary.ts';
 import { summaryText } from '../logs/summary-text.ts';
 import { bytesText, count, microsText, momentText, table } from '../logs/text.ts';
 import { labelOf, RANKING_NAMES, RANKINGS, type Ranking, type SortBy, Tops } from '../logs/tops.ts';
 import { act, type CliIo, type LogOptions, positiveInt, processIo, readFiles, withLogOptions } from './log-io.ts';
+import { addReportCommand } from './logs-report.ts';
+import { addStreamCommands } from './logs-stream.ts';
 
 /** `lacquer logs …`: questions to access logs. */
 export const addLogsCommands = (program: Command, io: CliIo = processIo()): void => {
@@ -33,6 +37,32 @@ export const addLogsCommands = (program: Command, io: CliIo = processIo()): void
     .option('-n, --count <n>', 'rows shown', '20')
     .option('--sort <by>', 'count, us or bytes')
     .action(act(io, (ranking: string, files: string[], options: TopOptions) => top(ranking, files, options, io)));
+
+  withLogOptions(
+    logs
+      .command('why')
+      .description('the story of one URL, package or request: fetches, hits, expiry, reasons')
+      .argument('<files...>'),
+  )
+    .option('--url <url>', 'as in the log, with its query')
+    .option('--package <name>', 'all URLs of a package')
+    .option('--req <id>', 'one request and the fetch it started')
+    .option('--key <hex>', 'a cache key')
+    .option('-n, --count <n>', 'lines shown', '50')
+    .action(act(io, (files: string[], options: WhyOptions) => why(files, options, io)));
+
+  withLogOptions(
+    logs
+      .command('compare')
+      .description('two configurations, or two stretches of time or kinds of request')
+      .argument('<files...>'),
+  )
+    .option('--a <terms>', "as --where, or a range of time 'FROM..TO'; default: the configuration before the last")
+    .option('--b <terms>', 'likewise; default: the last configuration')
+    .action(act(io, (files: string[], options: CompareOptions) => compareParts(files, options, io)));
+
+  addReportCommand(logs, io);
+  addStreamCommands(logs, io);
 };
 
 interface SummaryOptions extends LogOptions {
@@ -143,4 +173,73 @@ const showTop = (
   );
   const floor = tops.floor(ranking);
   if (floor > 0) io.out(`More names than are kept: what occurs fewer than ${floor} times may be missing.\n`);
+};
+
+interface WhyOptions extends LogOptions {
+  url?: string;
+  package?: string;
+  req?: string;
+  key?: string;
+  count: string;
+}
+
+const subjectOf = ({ url, package: name, req, key }: WhyOptions): Subject => {
+  const given = [
+    url !== undefined && { url },
+    name !== undefined && { package: name },
+    req !== undefined && { id: req },
+    key !== undefined && { key },
+  ].filter((one) => one !== false);
+  if (given.length !== 1) throw new InputError('logs why: name one of --url, --package, --req and --key');
+  return given[0]!;
+};
+
+const why = async (files: readonly string[], options: WhyOptions, io: CliIo): Promise<void> => {
+  const story = new Story(subjectOf(options));
+  const shown = positiveInt(options.count, '--count');
+  await readFiles(files, options, io, (row, place) => story.add(row, `${place.file}:${place.line}`));
+  const lines = story.result();
+  if (lines.length === 0) throw new InputError('logs why: nothing in this log about it');
+  io.out(options.json ? `${JSON.stringify({ lines, skipped: story.skipped })}\n` : `${storyText(lines, shown)}\n`);
+};
+
+interface CompareOptions extends LogOptions {
+  a?: string;
+  b?: string;
+}
+
+const compareParts = async (files: readonly string[], options: CompareOptions, io: CliIo): Promise<void> => {
+  if ((options.a === undefined) !== (options.b === undefined))
+    throw new InputError('logs compare: give both --a and --b, or neither to compare configurations');
+  const [a, b] = [options.a, options.b].map((terms) => (terms === undefined ? undefined : partOf(terms, io)));
+  const splitter = new Splitter((row) => {
+    if (!a || !b) return row.cfg === '' ? undefined : `cfg ${row.cfg}`;
+    return a(row) ? `a: ${options.a}` : b(row) ? `b: ${options.b}` : undefined;
+  });
+  await readFiles(files, options, io, (row) => splitter.add(row));
+  const [first, second] = pairOf(splitter.results(), options);
+  const result = compare(first, second);
+  io.out(options.json ? `${JSON.stringify(result)}\n` : `${compareText(result)}\n`);
+};
+
+const pairOf = (
+  parts: readonly Comparison['a'][],
+  options: CompareOptions,
+): readonly [Comparison['a'], Comparison['a']] => {
+  const named = options.a === undefined ? parts.slice(-2) : [...parts].sort((x, y) => (x.name < y.name ? -1 : 1));
+  const [first, second] = named;
+  if (first && second) return [first, second];
+  throw new InputError(
+    options.a === undefined
+      ? 'logs compare: the log holds fewer than two configurations (cfg); name two parts with --a and --b'
+      : 'logs compare: no request fits one of --a and --b',
+  );
+};
+
+/** `FROM..TO` is a stretch of time, all else is as --where. */
+const partOf = (text: string, io: CliIo): Test => {
+  const range = /^(\S+)\.\.(\S+)$/.exec(text);
+  if (!range) return parseWhere(text);
+  const [from, to] = [parseMoment(range[1]!, io.nowMs(), '--a/--b'), parseMoment(range[2]!, io.nowMs(), '--a/--b')];
+  return (row) => row.startMs >= from && row.startMs < to;
 };

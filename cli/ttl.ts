@@ -8,7 +8,7 @@ import { CurrentFinder } from '../logs/current.ts';
 import { explainKey, explainText } from '../logs/explain-key.ts';
 import { InputError } from '../logs/input-error.ts';
 import { livesOf } from '../logs/lives.ts';
-import { Prediction, type PredictResult } from '../logs/predict.ts';
+import type { PredictResult, PredictSettings } from '../logs/predict.ts';
 import { predictText } from '../logs/predict-text.ts';
 import { Reorder } from '../logs/reorder.ts';
 import { findSources, readHead } from '../logs/sources.ts';
@@ -26,6 +26,7 @@ import {
   shareOf,
   withLogOptions,
 } from './log-io.ts';
+import { replayed } from './replayed.ts';
 import { parseRate, parseSizes, parseTtls, seconds } from './ttl-options.ts';
 
 /** `lacquer ttl …`: what other lifetimes would have done. */
@@ -132,7 +133,7 @@ const forecast = async (
   const current = finder.find();
   const ttls = parseTtls(options.ttl, '--ttl');
   const currentTtl = current.ttlSecondsOfAll;
-  const prediction = new Prediction({
+  const settings: PredictSettings = {
     ttlsSeconds:
       currentTtl === undefined || currentTtl <= 0 ? ttls : [...new Set([...ttls, currentTtl])].sort((a, b) => a - b),
     gracesSeconds: parseTtls(options.grace, '--grace'),
@@ -146,21 +147,14 @@ const forecast = async (
     updateRate: options.updateRate === undefined ? undefined : parseRate(options.updateRate, '--update-rate'),
     current,
     theory: options.theory === true,
-  });
+  };
   const samples = new Map<string, Arrival>();
-  await readFiles(
-    files,
-    options,
-    io,
-    (row) => {
-      prediction.add(row);
-      if (row.type !== 'access' || samples.size >= 1000) return;
-      const arrival = row.route === '' || !samples.has(row.route) ? arrivalOf(row, false) : undefined;
-      if (arrival && !samples.has(arrival.route)) samples.set(arrival.route, arrival);
-    },
-    ['req.id', 'req.headers.referer', 'req.remoteAddress'],
-  );
-  return { result: prediction.end(), samples };
+  const { forecast: result } = await replayed(files, options, io, settings, () => (row) => {
+    if (row.type !== 'access' || samples.size >= 1000) return;
+    const arrival = row.route === '' || !samples.has(row.route) ? arrivalOf(row, false) : undefined;
+    if (arrival && !samples.has(arrival.route)) samples.set(arrival.route, arrival);
+  });
+  return { result, samples };
 };
 
 const predict = async (files: readonly string[], options: PredictOptions, io: CliIo): Promise<void> => {

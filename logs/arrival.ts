@@ -1,7 +1,6 @@
 import type { CacheStatusWord } from '../proxy/policy/reasons.ts';
-import { REFUSE_REASONS } from '../proxy/policy/reasons.ts';
 import { kindOf } from './filter.ts';
-import type { Row } from './row.ts';
+import { isServedFromCache, type Row } from './row.ts';
 
 /** One request (or background fetch) as a replay sees it. */
 export interface Arrival {
@@ -28,7 +27,6 @@ export interface Arrival {
   readonly ageSeconds: number;
 }
 
-const REFUSED: ReadonlySet<string> = new Set([...REFUSE_REASONS, 'hit-for-miss']);
 const OK_WITHOUT_WORDS: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 304]);
 
 /**
@@ -41,13 +39,15 @@ export const arrivalOf = (row: Row, withErrors: boolean): Arrival | undefined =>
   if (row.method !== 'GET' && row.method !== 'HEAD') return undefined;
   if (row.cacheStatus === 'BYPASS') return undefined;
   if (row.cacheStatus !== '')
-    return copy(row, row.status >= 400 ? 'negative' : isUnstorable(row) ? 'unstorable' : 'ok');
+    return copy(row, isUnstorable(row) ? 'unstorable' : row.status >= 400 ? 'negative' : 'ok');
   if (row.method === 'HEAD') return undefined;
   if (OK_WITHOUT_WORDS.has(row.status)) return copy(row, 'ok');
   return withErrors && row.status >= 400 ? copy(row, 'negative') : undefined;
 };
 
-const isUnstorable = (row: Row): boolean => row.originUs >= 0 && !row.stored && !row.collapsed && REFUSED.has(row.why);
+/** A fetch that left nothing behind: refused, or failed. */
+const isUnstorable = (row: Row): boolean =>
+  row.originUs >= 0 && !row.stored && !row.collapsed && row.cacheStatus !== 'REVALIDATED' && !isServedFromCache(row);
 
 /** In logs of several hosts the same path is another thing; without a key of ours the URL as sent is the key. */
 const copy = (row: Row, kind: Arrival['kind']): Arrival => ({

@@ -8,7 +8,7 @@ export interface PredictedRow {
   /** undefined: without end. */
   readonly capacityBytes: number | undefined;
   readonly hit: number;
-  /** Here and below undefined means: not known of a single route. 95 % band of `hit`: how far it depends on which keys happened to be asked for (jackknife over groups of keys). */
+  /** Here and below undefined means: not known of a single route or a finite size. 95 % band of `hit`: how far it depends on which keys happened to be asked for (jackknife over groups of keys). */
   readonly hitLow: number | undefined;
   readonly hitHigh: number | undefined;
   /** Of the requests after the first ttl of the log; undefined when the log is no longer than that. */
@@ -120,6 +120,7 @@ const NOT_KNOWN = {
 
 const ofAllRoutes = (replay: Replay, j: number, hit: number, measured: Measured) => {
   const scale = 1 / measured.sample;
+  const hasEnd = Number.isFinite(replay.settings.trials[j]!.capacityBytes);
   const spread = 1.96 * jackknifeError(replay, j);
   const minutes = [...replay.minutes[j]!].sort((a, b) => a - b);
   // minutes without any request are not in the list
@@ -130,8 +131,9 @@ const ofAllRoutes = (replay: Replay, j: number, hit: number, measured: Measured)
     hitHigh: Math.min(1, hit + spread),
     fetchesPerMinuteP99: Math.round(p99 * scale),
     fetchesPerMinuteMax: Math.round((minutes.at(-1) ?? 0) * scale),
-    peakEntries: Math.round(replay.live[j]!.peakEntries * scale),
-    peakBytes: Math.round(replay.live[j]!.peakBytes * scale),
+    // a finite cache fetches again what it pushed out, which would count twice
+    peakEntries: hasEnd ? undefined : Math.round(replay.live[j]!.peakEntries * scale),
+    peakBytes: hasEnd ? undefined : Math.round(replay.live[j]!.peakBytes * scale),
   };
 };
 
@@ -168,8 +170,8 @@ const graceOf = (
 /** Percentile of two distributions mixed with new weights. */
 const mixedPercentile = (a: Histogram, weightA: number, b: Histogram, weightB: number, p: number): number => {
   const steps: { value: number; weight: number }[] = [];
-  a.forEach((value, count) => steps.push({ value, weight: (count * weightA) / a.count }));
-  b.forEach((value, count) => steps.push({ value, weight: (count * weightB) / b.count }));
+  a.forEach((value, count) => void steps.push({ value, weight: (count * weightA) / a.count }));
+  b.forEach((value, count) => void steps.push({ value, weight: (count * weightB) / b.count }));
   steps.sort((x, y) => x.value - y.value);
   let left = (weightA + weightB) * p;
   for (const { value, weight } of steps) {

@@ -7,8 +7,8 @@ export class Reorder<T> {
   readonly #maxItems: number;
   readonly #horizonMs: number;
   /** A binary heap; times and order of arrival beside the items. */
-  readonly #times: number[] = [];
-  readonly #order: number[] = [];
+  readonly #times: Float64Array;
+  readonly #order: Float64Array;
   readonly #items: T[] = [];
   #arrived = 0;
   #latest = Number.NEGATIVE_INFINITY;
@@ -22,6 +22,8 @@ export class Reorder<T> {
     this.#emit = emit;
     this.#maxItems = maxItems;
     this.#horizonMs = horizonMs;
+    this.#times = new Float64Array(maxItems + 2);
+    this.#order = new Float64Array(maxItems + 2);
   }
 
   add(timeMs: number, item: T): void {
@@ -40,43 +42,51 @@ export class Reorder<T> {
     while (this.#items.length > 0) this.#pop();
   }
 
-  #isBefore(a: number, b: number): boolean {
-    const gap = this.#times[a]! - this.#times[b]!;
-    return gap < 0 || (gap === 0 && this.#order[a]! < this.#order[b]!);
-  }
-
-  #swap(a: number, b: number): void {
-    for (const list of [this.#times, this.#order, this.#items] as unknown[][]) [list[a], list[b]] = [list[b], list[a]];
-  }
-
   #push(timeMs: number, item: T): void {
     let at = this.#items.length;
-    this.#times.push(timeMs);
-    this.#order.push(this.#arrived++);
     this.#items.push(item);
+    const order = this.#arrived++;
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      if (!this.#isBefore(at, parent)) return;
-      this.#swap(at, parent);
+      if (this.#times[parent]! <= timeMs) break;
+      this.#move(parent, at);
       at = parent;
     }
+    this.#put(at, timeMs, order, item);
   }
 
   #pop(): void {
-    const item = this.#items[0]!;
+    const first = this.#items[0]!;
     this.#emittedMs = Math.max(this.#emittedMs, this.#times[0]!);
     const last = this.#items.length - 1;
-    this.#swap(0, last);
+    const [timeMs, order, item] = [this.#times[last]!, this.#order[last]!, this.#items[last]!];
     this.#items.pop();
-    this.#times.pop();
-    this.#order.pop();
-    for (let at = 0; ; ) {
-      let least = at;
-      for (const child of [2 * at + 1, 2 * at + 2]) if (child < last && this.#isBefore(child, least)) least = child;
-      if (least === at) break;
-      this.#swap(at, least);
-      at = least;
+    if (last > 0) {
+      let at = 0;
+      for (let child = 1; child < last; child = 2 * at + 1) {
+        if (child + 1 < last && this.#isBefore(this.#times[child + 1]!, this.#order[child + 1]!, child)) child++;
+        if (this.#isBefore(timeMs, order, child)) break;
+        this.#move(child, at);
+        at = child;
+      }
+      this.#put(at, timeMs, order, item);
     }
-    this.#emit(item);
+    this.#emit(first);
+  }
+
+  #isBefore(timeMs: number, order: number, other: number): boolean {
+    return timeMs < this.#times[other]! || (timeMs === this.#times[other]! && order < this.#order[other]!);
+  }
+
+  #move(from: number, to: number): void {
+    this.#times[to] = this.#times[from]!;
+    this.#order[to] = this.#order[from]!;
+    this.#items[to] = this.#items[from]!;
+  }
+
+  #put(at: number, timeMs: number, order: number, item: T): void {
+    this.#times[at] = timeMs;
+    this.#order[at] = order;
+    this.#items[at] = item;
   }
 }

@@ -32,7 +32,17 @@ const UNSTORABLE = 3;
 const KINDS = { ok: OK, negative: NEGATIVE, unstorable: UNSTORABLE } as const;
 const NO_FLIGHT = -1;
 /** 26 bytes each. */
-const MAX_CELLS = 6_000_000;
+const MAX_CELLS = 8_000_000;
+
+/** More keys than there is room for; the caller may replay a share of them. */
+export class TooManyKeys extends InputError {
+  constructor(keys: number, trials: number) {
+    super(
+      `more than ${keys} keys for ${trials} ttls and sizes at once: name fewer, or replay a share of the keys with --sample 10%`,
+      2,
+    );
+  }
+}
 
 /**
  * What a cache would have done with these arrivals, for many ttls, graces and sizes in one pass: per key and trial when it was
@@ -136,7 +146,7 @@ export class Replay {
       this.#headMs[x] = nowMs + headTakes;
       this.#doneMs[x] = nowMs + fetchTakes;
       this.#nextKind[x] = KINDS[arrival.kind];
-      if (arrival.kind !== 'unstorable') this.live[j]!.store(key, nowMs, arrival.bytes);
+      if (arrival.kind !== 'unstorable') this.live[j]!.store(nowMs, arrival.bytes);
     }
   }
 
@@ -220,12 +230,8 @@ export class Replay {
 
   #grow(): void {
     const n = this.settings.trials.length;
-    const keys = Math.max(1024, this.#lastFetchMs.length * 2);
-    if (keys * n > MAX_CELLS * 2)
-      throw new InputError(
-        `more than ${this.#keys.size - 1} keys for ${n} ttls at once: name fewer, or replay a share of the keys with --sample 10%`,
-        2,
-      );
+    const keys = Math.max(1024, Math.ceil(this.#lastFetchMs.length * 1.5));
+    if (keys * n > MAX_CELLS) throw new TooManyKeys(this.#keys.size, n);
     const wider = (old: Float64Array, length: number, fill: number) => {
       const made = new Float64Array(length).fill(fill, old.length);
       made.set(old);

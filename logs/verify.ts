@@ -70,7 +70,8 @@ export class Verifier {
   #lives: Lives | undefined;
   readonly #fixed: boolean;
   readonly #graces = new Map<string, number>();
-  readonly #ttls = new Map<string, number>();
+  /** By route, one for each kind: ok, negative, unstorable. */
+  readonly #ttls = new Map<string, Partial<Record<Arrival['kind'], number>>>();
   readonly #matrix = Object.fromEntries(
     VERDICTS.map((a) => [a, Object.fromEntries(VERDICTS.map((b) => [b, 0]))]),
   ) as Record<Verdict, Record<Verdict, number>>;
@@ -178,12 +179,16 @@ export class Verifier {
 
   /** As logged; where the line has none, as the route's last. undefined: not known. */
   #lifeOf(arrival: Arrival): Life | undefined {
-    const name = `${arrival.kind} ${arrival.route}`;
-    if (!Number.isNaN(arrival.ttlSeconds)) this.#ttls.set(name, arrival.ttlSeconds);
+    let ttls = this.#ttls.get(arrival.route);
+    if (!ttls) {
+      ttls = {};
+      this.#ttls.set(arrival.route, ttls);
+    }
+    if (!Number.isNaN(arrival.ttlSeconds)) ttls[arrival.kind] = arrival.ttlSeconds;
     const rule =
       this.#lives && !this.#graces.has(arrival.key) ? this.#lives.ruleOf(arrival.host, arrival.url) : undefined;
     if (rule) this.#graces.set(arrival.key, rule.graceSeconds ?? 0);
-    const ttlSeconds = this.#ttls.get(name);
+    const ttlSeconds = ttls[arrival.kind];
     if (ttlSeconds === undefined) return undefined;
     return {
       ttlSeconds,

@@ -61,7 +61,7 @@ t.test('the byte scanner gives what JSON.parse gives', async (t) => {
         how < 60
           ? line.slice(0, cut % (line.length + 1))
           : how < 90
-            ? line.slice(0, cut % line.length) + '"' + line.slice(cut % line.length)
+            ? `${line.slice(0, cut % line.length)}"${line.slice(cut % line.length)}`
             : line;
       const bytes = Buffer.from(`${text}\n`);
       const fast = emptyRow();
@@ -139,7 +139,7 @@ t.test('a rotated set reads in the order of its times, plain and gzip', async (t
 t.test('bad lines are counted and shown, and refused above the share', async (t) => {
   const good = `${record()}\n`;
   const dir = t.testdir({
-    log: good.repeat(150) + '{"level":30,"tim\n' + good.repeat(50) + '{"level":30,"time":1,"msg":"listening"}\n',
+    log: `${good.repeat(150)}{"level":30,"tim\n${good.repeat(50)}{"level":30,"time":1,"msg":"listening"}\n`,
   });
   const { stats } = await readAll([join(dir, 'log')]);
   t.match(stats, { lines: 202, rows: 200, other: 1, bad: 1, badLines: [{ line: 151, text: '{"level":30,"tim' }] });
