@@ -51,7 +51,7 @@ export const makeLog = (options: LogMakerOptions, write: (text: string) => void)
       n++;
     }
     const kind = KINDS[Math.min(KINDS.length - 1, Math.floor(random() ** 1.7 * KINDS.length))]!;
-    const name = `pkg-${Math.floor(packages * random() ** 4)}`;
+    const name = `pkg-${Math.floor(packages * random() ** 9)}`;
     const url = `/${kind}/${name}/badge.svg${random() < 0.3 ? '?style=flat-square' : ''}`;
     const missing = name.endsWith('77');
     const id = `01J${n.toString(36).toUpperCase().padStart(6, '0')}`;

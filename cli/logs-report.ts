@@ -28,7 +28,7 @@ export const addReportCommand = (logs: Command, io: CliIo): void => {
   )
     .option('-o, --output <file>', "where it goes; '-' is stdout", 'report.html')
     .option('--title <text>', 'its heading', 'Cache report')
-    .option('--ttl <ttls>', 'ttls of the what-if part', '1m..24h:15')
+    .option('--ttl <ttls>', 'ttls of the what-if part', '1m,2m,5m,10m,15m,30m,1h,2h,3h,4h,6h,8h,12h,24h')
     .option('--grace <durations>', 'its graces', '0,10m,1h')
     .option('--capacity <sizes>', 'its sizes, for a map of size and ttl')
     .option('--no-forecast', 'leave the what-if part out')

@@ -335,26 +335,28 @@ ${dataTable(
     '#outdated',
     '#fresh at once',
   ],
-  f.rows.map((row) => ({
-    className: row.isCurrent ? 'now' : '',
-    cells: [
-      {
-        text: `${secondsText(row.ttlSeconds)}${row.capacityBytes === undefined ? '' : ` in ${bytesText(row.capacityBytes)}`}`,
-        tags: tags(row),
-      },
-      percent(row.hit),
-      row.hitLow === undefined || row.hitHigh === undefined
-        ? ''
-        : `${(row.hitLow * 100).toFixed(1)}–${(row.hitHigh * 100).toFixed(1)}`,
-      count(row.fetches),
-      row.fetchesRatio?.toFixed(2) ?? '',
-      row.fetchesPerMinuteMax === undefined ? '' : count(row.fetchesPerMinuteMax),
-      ...row.graces.map(({ blocking }) => count(blocking)),
-      secondsText(row.meanAgeSeconds),
-      row.outdated === undefined ? '' : percent(row.outdated),
-      row.peakBytes === undefined ? '' : bytesText(row.peakBytes),
-    ],
-  })),
+  f.rows
+    .filter(({ capacityBytes }) => capacityBytes === f.rows.at(-1)!.capacityBytes)
+    .map((row) => ({
+      className: row.isCurrent ? 'now' : '',
+      cells: [
+        {
+          text: `${secondsText(row.ttlSeconds)}${row.capacityBytes === undefined ? '' : ` in ${bytesText(row.capacityBytes)}`}`,
+          tags: tags(row),
+        },
+        percent(row.hit),
+        row.hitLow === undefined || row.hitHigh === undefined
+          ? ''
+          : `${(row.hitLow * 100).toFixed(1)}–${(row.hitHigh * 100).toFixed(1)}`,
+        count(row.fetches),
+        row.fetchesRatio?.toFixed(2) ?? '',
+        row.fetchesPerMinuteMax === undefined ? '' : count(row.fetchesPerMinuteMax),
+        ...row.graces.map(({ blocking }) => count(blocking)),
+        secondsText(row.meanAgeSeconds),
+        row.outdated === undefined ? '' : percent(row.outdated),
+        row.peakBytes === undefined ? '' : bytesText(row.peakBytes),
+      ],
+    })),
 )}
 ${capacity === '' ? '' : `<h3>Hit ratio by size of the cache and ttl</h3>${capacity}`}
 ${routes.length > 1 ? `<h3>By route</h3><div class="multiples">${routeMultiples(routes, (route) => Math.max(...route.rows.map(({ hit }) => hit)))}</div>` : ''}`,

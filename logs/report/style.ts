@@ -10,14 +10,14 @@ h2{font-size:17px;margin:0 0 2px;letter-spacing:-.005em}h3{font-size:14px;margin
 p{margin:4px 0}.sub{color:var(--soft);font-size:13.5px}
 section{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:20px 22px;margin:0 0 18px;box-shadow:var(--shadow)}
 section>.sub{margin:0 0 12px}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:0 0 18px}
-.tile{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:14px 16px;box-shadow:var(--shadow)}
-.tile b{display:block;font-size:24px;font-weight:650;line-height:1.15;letter-spacing:-.02em}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(124px,1fr));gap:12px;margin:0 0 18px}
+.tile{background:var(--card);border:1px solid var(--line);border-radius:12px;padding:13px 14px;box-shadow:var(--shadow)}
+.tile b{display:block;white-space:nowrap;font-size:22px;font-weight:650;line-height:1.15;letter-spacing:-.02em}
 .tile span{display:block;color:var(--soft);font-size:12.5px}.tile.good b{color:var(--hit)}.tile.bad b{color:var(--bad)}
 .two{display:grid;grid-template-columns:1fr 1fr;gap:18px}.two>section{min-width:0}
 @media(max-width:860px){.two{grid-template-columns:1fr}main{padding:20px 12px}section{padding:16px}}
 svg{display:block;width:100%;height:auto;overflow:visible}
-svg text{font-size:11.5px;fill:var(--soft)}svg .small{font-size:10.5px}svg .value{fill:var(--ink)}
+svg text{font-size:11.5px;fill:var(--soft)}svg .small{font-size:10.5px;paint-order:stroke;stroke:var(--card);stroke-width:3px;stroke-linejoin:round}svg .value{fill:var(--ink)}
 .grid{stroke:var(--line);stroke-width:1}.axis{stroke:var(--soft);stroke-width:1}.mark{stroke:var(--ink);stroke-width:1;stroke-dasharray:3 3;opacity:.55}
 .ceiling{stroke:var(--soft);stroke-width:1;stroke-dasharray:1 4}
 .area{opacity:.82}.hitline{fill:none;stroke:var(--ink);stroke-width:2;stroke-linejoin:round}.hover{fill:transparent}.hover:hover{fill:var(--ink);opacity:.07}

@@ -20,7 +20,7 @@ const DASHES = ['', '6 3', '2 3', '8 3 2 3'];
 
 /** The rows of the first size: without end where there is one. */
 const curveOf = (rows: readonly PredictedRow[]) => {
-  const size = rows.find(({ capacityBytes }) => capacityBytes === undefined)?.capacityBytes ?? rows[0]?.capacityBytes;
+  const size = rows.some(({ capacityBytes }) => capacityBytes === undefined) ? undefined : rows[0]?.capacityBytes;
   return rows.filter(({ capacityBytes, ttlSeconds }) => capacityBytes === size && ttlSeconds > 0);
 };
 
