@@ -64,7 +64,7 @@ export const originSection = z.strictObject({
         .describe('a shields-compatible server; leave out: embedded'),
       timeout: duration.prefault('1s').describe('of one drawing by a server'),
       workers: count.min(1).default(1).describe('raster threads'),
-      queue: count.default(256).describe('rasters waiting at most'),
+      queue: count.min(1).default(256).describe('rasters waiting at most'),
     })
     .prefault({})
     .describe('who draws the badges'),

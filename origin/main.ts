@@ -60,6 +60,7 @@ export const startOrigin = async (
   const server = createOriginServer({
     config: origin,
     log,
+    warn,
     imaging,
     packages: {
       projects: new Known({
@@ -131,7 +132,7 @@ const sayWhenUnreachable = async (pypi: PypiClient, url: string, log: Logger): P
     await pypi.probe(PROBE_MS);
   } catch (error) {
     log.warn(
-      { err: error, pypi: url },
+      { pypi: url, reason: error instanceof Error ? error.message : 'unknown' },
       `PyPI cannot be reached at ${url}: badges not known yet will say so. Check the network or origin.pypi.url; for a look without network: npm run demo`,
     );
   }

@@ -10,6 +10,7 @@ import { KINDS, type KindName } from './kinds.ts';
 import { BAD_NAME, BROKEN, badgeOf, failureWords, isWords, NOT_FOUND, NOWHERE, type Standing } from './outcome.ts';
 import { lookUp, type Packages } from './packages.ts';
 import { type Route, routeOf } from './routes.ts';
+import type { Sparingly } from './sparingly.ts';
 import { type Wishes, wishesOf } from './wishes.ts';
 
 export interface OriginParts {
@@ -17,6 +18,8 @@ export interface OriginParts {
   readonly packages: Packages;
   readonly imaging: Imaging;
   readonly log: Logger;
+  /** For what comes in floods. */
+  readonly warn: Sparingly;
 }
 
 /** Of the deadline, what is kept for drawing and sending once a lookup was given up. */
@@ -39,7 +42,7 @@ export const createOriginServer = (parts: OriginParts): http.Server =>
         'answered',
       ),
     );
-    handle(parts, log, startMs, request, response).catch((error: unknown) => {
+    handle(parts, startMs, request, response).catch((error: unknown) => {
       log.error({ err: error, url: request.url }, 'a badge could not be made');
       if (!response.headersSent) sendPicture(request, response, broken(parts.config));
       else response.destroy();
@@ -48,7 +51,6 @@ export const createOriginServer = (parts: OriginParts): http.Server =>
 
 const handle = async (
   parts: OriginParts,
-  log: Logger,
   startMs: number,
   request: http.IncomingMessage,
   response: http.ServerResponse,
@@ -56,7 +58,7 @@ const handle = async (
   if (request.method !== 'GET' && request.method !== 'HEAD') return refuseMethod(response);
   const patienceMs = () => startMs + parts.config.deadline - performance.now();
   const route = routeOf(request.url ?? '/');
-  const drawing = { parts, log, patienceMs };
+  const drawing = { parts, patienceMs };
   switch (route.to) {
     case 'content':
       return sendPicture(request, response, await drawContent(drawing, route.content));
@@ -84,7 +86,6 @@ const handle = async (
 
 interface Drawing {
   readonly parts: OriginParts;
-  readonly log: Logger;
   /** What is left until the deadline. */
   readonly patienceMs: () => number;
 }
@@ -159,15 +160,19 @@ interface Drawn {
   readonly complete: boolean;
 }
 
-/** By the imaging configured; where it fails the embedded SVG, which cannot, is sent as what it is. `here`: not worth a question to another server. */
-const draw = async ({ parts, log, patienceMs }: Drawing, content: Content, here: boolean): Promise<Drawn> => {
+/** By the imaging configured; where it fails the embedded SVG, which cannot, is sent as what it is. `here`: words of ours, not worth a question to another server as SVG. */
+const draw = async ({ parts, patienceMs }: Drawing, content: Content, here: boolean): Promise<Drawn> => {
   if (here && content.format === 'svg')
     return { bytes: Buffer.from(drawSvg(content.badge)), format: 'svg', complete: true };
   try {
     return { bytes: await parts.imaging.draw(content, patienceMs()), format: content.format, complete: true };
   } catch (error) {
     if (!(error instanceof ImagingError)) throw error;
-    log.warn({ code: error.code, reason: error.message, format: content.format }, 'imaging failed; sent as SVG');
+    parts.warn(
+      `imaging-${error.code}`,
+      { code: error.code, reason: error.message, format: content.format },
+      'imaging failed; sent as SVG',
+    );
     return { bytes: Buffer.from(drawSvg(content.badge)), format: 'svg', complete: false };
   }
 };

@@ -4,6 +4,8 @@ const EVERY_MS = 10_000;
 /** Kinds of trouble told apart; keys are made of a few fixed words each. */
 const MAX_KEYS = 100;
 
+export type Sparingly = (key: string, fields: object, message: string) => void;
+
 /** Warnings that come in floods, written at most once in ten seconds per key, with the number left out since. */
 export const sparingly = (
   log: Logger,
