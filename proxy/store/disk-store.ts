@@ -284,6 +284,8 @@ export class DiskStore implements Store {
 
   why(key: Key): MissReason {
     if (this.#lastMiss?.text === key.text) return this.#lastMiss.why;
+    // Others of its variants are here, perhaps still on their way to the database
+    if (this.#memory.get(key.text) || this.#pending.has(key.text)) return 'vary';
     if (!this.#disk) return 'store-trouble';
     const known = this.#tombstones.get(key.id);
     if (known) return known;

@@ -23,7 +23,8 @@ export type StartProxy = (
 
 const nothing = () => undefined;
 const UNCOUNTED: Metrics = { request: nothing, origin: nothing, add: nothing, set: nothing };
-const START_MS = Date.parse('2031-05-06T12:00:00Z');
+/** Whole seconds, as Date counts. Near the real time, which files on disk bear. */
+const START_MS = Math.floor(Date.now() / 1000) * 1000;
 
 /** One proxy per distinct configuration, started when first asked for. */
 export const proxyFarm = (startProxy: StartProxy, originPort: number) => {
