@@ -4,7 +4,7 @@ import net from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
 import { askJson, constantLoad } from './fixture/clients.ts';
-import { type Running, run } from './fixture/process.ts';
+import { home, type Running, run } from './fixture/process.ts';
 
 const SUPERVISOR = './run-supervisor.js';
 
@@ -18,7 +18,7 @@ interface Echo {
 const settings = (dir: string, more = '') =>
   `proxy: { listen: 127.0.0.1:0, admin: 127.0.0.1:0, workers: 2, drain: 3s }\ncache: { dir: ${dir}/cache }\nshields: { dir: ${dir}/shields }\n${more || 'rules: [{ match: /**, ttl: 1h }]'}\n`;
 
-type Tap = { testdir: () => string; teardown: (end: () => unknown) => unknown };
+type Tap = Parameters<typeof home>[0];
 
 interface Service extends Running {
   readonly port: number;
@@ -27,18 +27,15 @@ interface Service extends Running {
 }
 
 const start = async (t: Tap, more = '', env: NodeJS.ProcessEnv = {}): Promise<Service> => {
-  const dir = t.testdir();
+  const { dir, started } = home(t);
   const file = join(dir, 'lacquer.yaml');
   writeFileSync(file, settings(dir, more));
-  const running = run(SUPERVISOR, [file], env);
-  t.teardown(async () => {
-    running.child.kill('SIGKILL');
-    await running.ended;
-  });
+  const running = started(run(SUPERVISOR, [file], env));
   const admin = Number((await running.says(/admin {7}http:\/\/127\.0\.0\.1:(\d+)/))[1]);
   const port = Number((await running.says(/front door {2}http:\/\/127\.0\.0\.1:(\d+)/))[1]);
   return { ...running, port, admin, file };
 };
+
 const load = (port: number) => constantLoad(port, () => '/?wait=5');
 const pidOf = (body: string) => (JSON.parse(body) as Echo).pid;
 
