@@ -198,6 +198,7 @@ export const openServe = (deps: ServeDeps) => {
 
     /** From a fill whose body may still be on its way. */
     flight(head: RequestHead, client: Client, flight: Flight, outcome: Outcome): void {
+      outcome.statusCode = flight.status;
       const fields = flightFields(flight, head.rule, via, cacheStatus(name, outcome));
       const condition = {
         status: flight.status,
@@ -241,6 +242,7 @@ export const openServe = (deps: ServeDeps) => {
 
     /** The origin's answer for this request alone, at the client's pace. */
     direct(head: RequestHead, client: Client, response: OriginResponse, outcome: Outcome): void {
+      outcome.statusCode = response.status;
       const fields = directFields(response.rawHeaders, head, via, cacheStatus(name, outcome));
       const length = contentLength(response.rawHeaders);
       if (head.method === 'HEAD' || hasNoBody(response.status)) {

@@ -1,6 +1,7 @@
 import type { Entry } from '../entry.ts';
 import { headOf, type RequestHead } from '../request-head.ts';
 import type { Params, Rules } from '../rules.ts';
+import { expand } from '../tags.ts';
 import { clientControl } from './client-control.ts';
 import { type FieldEffect, requestEffects, responseEffects } from './field-effects.ts';
 import {
@@ -96,7 +97,12 @@ export const explain = (
 ): Explanation => ({
   request: { method: head.method, url: `${head.scheme}://${head.host}${head.rawTarget}`, fields: requestEffects(head) },
   key: { id: head.key.id, text: head.key.text, target: head.key.target, steps: keySteps(head) },
-  rule: { name: head.rule.name, index: head.rule.index, params: head.params, settings: settingsOf(head) },
+  rule: {
+    name: expand(head.rule.name, head.params),
+    index: head.rule.index,
+    params: head.params,
+    settings: settingsOf(head),
+  },
   decision: isCacheable(head) ? decideAbsent(head.facts) : { kind: 'bypass', why: 'method' },
   response: about.response && responseOf(head, nowMs, about.response.status, about.response.headers),
   stored: about.stored && storedOf(head, nowMs, about.stored),
@@ -118,7 +124,7 @@ const responseOf = (head: RequestHead, nowMs: number, status: number, headers: R
     fields: responseEffects(head, facts, headers),
     store: verdict.store,
     reason: verdict.store ? undefined : verdict.reason,
-    lifetime: lifetime(entry, head.rule),
+    lifetime: lifetimeOf(entry, head),
     remaining: remainingOf(entry, head, nowMs),
     clientControl: verdict.store
       ? clientControl(facts, head.rule, Math.floor(currentAgeSeconds(entry, nowMs)), false)
@@ -134,9 +140,14 @@ const storedOf = (head: RequestHead, nowMs: number, entry: Entry): StoredExplain
   forms: entry.forms.map(({ coding, etag, length }) => ({ coding, etag, bytes: length })),
   tags: entry.tags,
   purged: entry.purgedAtMs !== undefined,
-  lifetime: lifetime(entry, head.rule),
+  lifetime: lifetimeOf(entry, head),
   remaining: remainingOf(entry, head, nowMs),
 });
+
+const lifetimeOf = (entry: Aged, head: RequestHead): Lifetime => {
+  const life = lifetime(entry, head.rule);
+  return { ...life, ttlSeconds: round(life.ttlSeconds) };
+};
 
 const remainingOf = (entry: Aged, head: RequestHead, nowMs: number): Remaining => {
   const life = lifetime(entry, head.rule);
