@@ -8,6 +8,7 @@ import { packageFile } from '../config/package-root.ts';
 import { type ConfigInput, configSchema } from '../config/schema.ts';
 import { startOrigin } from '../origin/main.ts';
 import { ask, type FrontDoor, frontDoor } from './helpers/front-door.ts';
+import { fairMs } from './origin/start.ts';
 import { document, json, raw, scripted, type Upstream } from './origin/upstream.ts';
 
 /** The rules as shipped. */
@@ -124,9 +125,9 @@ t.test('whatever hangs behind the front door, a badge comes within its deadline'
   t.test('PyPI', async (t) => {
     const { door, pypi } = await wholeWay(t, { deadline: '800ms' }, short);
     pypi.play = () => undefined;
-    const startMs = performance.now();
+    const startMs = fairMs();
     const { status, body } = await ask(door, '/version/flask/badge.svg');
-    t.ok(performance.now() - startMs < 1_700);
+    t.ok(fairMs() - startMs < 1_700);
     t.equal(status, 200);
     t.match(body.toString(), /pypi: pypi unavailable/);
   });
@@ -138,9 +139,9 @@ t.test('whatever hangs behind the front door, a badge comes within its deadline'
       { deadline: '800ms', imaging: { url: `http://127.0.0.1:${hung.port}` } },
       short,
     );
-    const startMs = performance.now();
+    const startMs = fairMs();
     const { status, body } = await ask(door, '/license/flask/badge.svg');
-    t.ok(performance.now() - startMs < 1_700);
+    t.ok(fairMs() - startMs < 1_700);
     t.equal(status, 200);
     t.match(body.toString(), /<svg/);
     t.equal(shields().length, 0);
@@ -149,9 +150,9 @@ t.test('whatever hangs behind the front door, a badge comes within its deadline'
     const hung = await raw(() => undefined);
     t.teardown(() => hung.close());
     const door = await frontDoor(t, `http://127.0.0.1:${hung.port}`, { rules: short });
-    const startMs = performance.now();
+    const startMs = fairMs();
     const { status, body } = await ask(door, '/version/flask/badge.svg');
-    t.ok(performance.now() - startMs < 1_700);
+    t.ok(fairMs() - startMs < 1_700);
     t.equal(status, 200);
     t.match(body.toString(), /<svg/);
   });

@@ -11,6 +11,7 @@ import { type LookupStore, MAX_VALUE } from '../../origin/lookup/store.ts';
 import { parseProject } from '../../origin/pypi/project.ts';
 import { parseStoredProject } from '../../origin/pypi/stored-project.ts';
 import { startRedis } from './redis.ts';
+import { fairMs } from './start.ts';
 import { document, raw } from './upstream.ts';
 
 interface Bench {
@@ -149,9 +150,9 @@ t.test('Redis down, hung or talking nonsense costs its timeout at most, and is l
     await server.stop();
   });
   const timed = async (work: () => Promise<unknown>) => {
-    const startMs = performance.now();
+    const startMs = fairMs();
     const result = await work();
-    return [result, performance.now() - startMs] as const;
+    return [result, fairMs() - startMs] as const;
   };
   await until(async () => {
     await store.set('a', Buffer.from('1'), 60_000);

@@ -6,6 +6,20 @@ import pino from 'pino';
 import { type ConfigInput, configSchema } from '../../config/schema.ts';
 import { startOrigin } from '../../origin/main.ts';
 
+const TICK_MS = 20;
+let starvedMs = 0;
+let tickedMs = performance.now();
+setInterval(() => {
+  const nowMs = performance.now();
+  starvedMs += Math.max(0, nowMs - tickedMs - TICK_MS * 1.5);
+  tickedMs = nowMs;
+}, TICK_MS).unref();
+/** A clock that stands still while a busy machine keeps this process from running: what is measured by it was waited for. */
+export const fairMs = (): number => {
+  const nowMs = performance.now();
+  return nowMs - starvedMs - Math.max(0, nowMs - tickedMs - TICK_MS * 1.5);
+};
+
 export interface Got {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;
@@ -38,7 +52,7 @@ export const start = async (
   const agent = new http.Agent({ keepAlive: true });
   const get: Started['get'] = (path, { method = 'GET', headers = {} } = {}) =>
     new Promise((resolve, reject) => {
-      const startMs = performance.now();
+      const startMs = fairMs();
       const [host, port] = running.address.split(':');
       const request = http.request({ host, port, path, method, headers, agent }, (response) => {
         const pieces: Buffer[] = [];
@@ -49,7 +63,7 @@ export const start = async (
             status: response.statusCode!,
             headers: response.headers,
             body: Buffer.concat(pieces),
-            ms: performance.now() - startMs,
+            ms: fairMs() - startMs,
           }),
         );
       });
