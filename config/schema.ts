@@ -78,7 +78,7 @@ const limits = z.strictObject({
   requestsPerConnection: count.default(0).describe('0: no limit'),
   fills: count.default(256).describe('fetches from the origin under way at once, per worker'),
   queue: count.default(1024).describe('requests waiting for a place among them; past it misses are shed with 503'),
-  loopDelay: duration.prefault('250ms').describe('median delay of the event loop past which misses are shed; 0: never'),
+  loopDelay: duration.prefault('2s').describe('median delay of the event loop past which misses are shed; 0: never'),
   waiters: count.default(10_000).describe('requests that may wait for one fill'),
 });
 
