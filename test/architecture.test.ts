@@ -125,15 +125,17 @@ t.test('no cycles of value imports', async (t) => {
   for (const file of files) visit(file, []);
 });
 
-t.test('docs/request.md names only files that exist', async (t) => {
-  const text = readFileSync(join(root, 'docs/request.md'), 'utf8');
-  const named = [...text.matchAll(/`([a-z-]+(?:\/[\w.-]+)+\.(?:ts|yaml|md|js))`/g)].map(([, name]) => name!);
-  t.ok(named.length > 20, 'it names the files on the way');
-  for (const name of new Set(named)) {
-    try {
-      statSync(join(root, name));
-    } catch {
-      t.fail(`${relative(root, join(root, name))} does not exist`);
+t.test('pages that name files name only files that exist', async (t) => {
+  for (const page of ['docs/request.md', 'docs/caching.md']) {
+    const text = readFileSync(join(root, page), 'utf8');
+    const named = [...text.matchAll(/`([a-z-]+(?:\/[\w.-]+)+\.(?:ts|yaml|md|js))`/g)].map(([, name]) => name!);
+    t.ok(named.length > 20, `${page} names the files it speaks of`);
+    for (const name of new Set(named)) {
+      try {
+        statSync(join(root, name));
+      } catch {
+        t.fail(`${page}: ${relative(root, join(root, name))} does not exist`);
+      }
     }
   }
 });
