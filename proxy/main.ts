@@ -21,6 +21,7 @@ import type { Front, Metrics } from './front.ts';
 import { type OpenOrigins, openOrigins } from './origins/origins.ts';
 import type { Outcome } from './outcome.ts';
 import { openPass } from './pass.ts';
+import { openPrepared } from './prepared.ts';
 import { openRequests } from './request.ts';
 import { headOf, type RequestHead } from './request-head.ts';
 import type { Peer, Upgrade } from './road.ts';
@@ -164,9 +165,10 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     { waiters: config.proxy.limits.waiters, variants: config.cache.variants },
   );
   const serve = openServe({ store, name, via, finish });
+  const prepared = openPrepared({ store, clock, name, via, finish });
   const pass = openPass({ store, fills, upstream, origins, serve, rules, clock, name, via, forwarded });
   const requests = openRequests({
-    store, fills, pass, serve, hitForMiss, clock, name, via, count, forwarded,
+    store, fills, pass, serve, prepared, hitForMiss, clock, name, via, count, forwarded,
     overloaded: () => overload.overloaded(),
     limited: (address) => limits.request(address),
     mayPurge: (address) => networks.purge(address),

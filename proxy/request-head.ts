@@ -28,7 +28,7 @@ export interface RequestHead {
   readonly facts: RequestFacts;
   /** Which stored codings the client takes, best first; always ends with identity unless it forbids it. */
   readonly codings: readonly ('br' | 'gzip' | 'identity')[];
-  /** GET without conditionals or Range: a hit on it is the stored message itself. */
+  /** A GET that asks nothing special (no condition, Range, credentials or directive): what is fresh answers it as it is. */
   readonly plain: boolean;
 }
 
@@ -84,10 +84,19 @@ export const headOf = (parts: HeadParts, rules: Rules): RequestHead => {
     key: keyOf(parts.scheme, host, mark < 0 ? path : path + parts.target.slice(mark), rule),
     facts,
     codings: rule.compress ? acceptedCodings(linesOf(parts.rawHeaders, 'accept-encoding')) : IDENTITY,
-    plain:
-      parts.method === 'GET' &&
-      facts.ifNoneMatch === undefined &&
-      facts.ifModifiedSinceMs === undefined &&
-      facts.range === undefined,
+    plain: parts.method === 'GET' && isPlain(facts),
   };
 };
+
+const isPlain = ({ control, ...facts }: RequestFacts): boolean =>
+  facts.ifNoneMatch === undefined &&
+  facts.ifModifiedSinceMs === undefined &&
+  facts.range === undefined &&
+  !facts.hasOriginCondition &&
+  !facts.hasAuthorization &&
+  !control.noCache &&
+  !control.noStore &&
+  !control.onlyIfCached &&
+  control.maxAge === undefined &&
+  control.minFresh === undefined &&
+  control.maxStale === undefined;

@@ -12,6 +12,7 @@ import { type CacheStatusWord, OF_THE_REQUEST } from './policy/reasons.ts';
 import { decide, decideAbsent, mayStandIn } from './policy/reuse.ts';
 import { variantMatches } from './policy/vary.ts';
 import { isLoop } from './policy/via.ts';
+import type { openPrepared } from './prepared.ts';
 import type { RequestHead } from './request-head.ts';
 import type { Serve } from './serve.ts';
 import type { Store } from './store/store.ts';
@@ -21,6 +22,7 @@ export interface RequestDeps {
   readonly fills: Fills;
   readonly pass: Pass;
   readonly serve: Serve;
+  readonly prepared: ReturnType<typeof openPrepared>;
   readonly hitForMiss: ReturnType<typeof openHitForMiss>;
   readonly clock: () => number;
   readonly name: string;
@@ -49,7 +51,7 @@ const ANSWERED: ReadonlySet<FillError> = new Set(['status', 'degraded', 'bad-res
 
 /** THE way of a request, top to bottom (machine 1, the client's). Fills are machine 2, in fill.ts. */
 export const openRequests = (deps: RequestDeps) => {
-  const { store, fills, serve, clock } = deps;
+  const { store, fills, serve, prepared, clock } = deps;
 
   const handle = (head: RequestHead, client: Client): void => {
     const waitSeconds = deps.limited(client.remoteAddress);
@@ -58,6 +60,7 @@ export const openRequests = (deps: RequestDeps) => {
     if (head.method !== 'GET' && head.method !== 'HEAD') return past(head, client, bypassed('method', 'method'));
     const entry = store.get(head.key, head.facts);
     if (entry === undefined) return absent(head, client);
+    if (head.plain && client.takesBytes && prepared.send(head, client, entry)) return;
     const now = clock();
     const decision = decide(head.facts, entry, head.rule, now);
     switch (decision.kind) {
