@@ -24,7 +24,7 @@ export const openAccessLog = (config: Config['log'], options: AccessLogOptions):
   let lines = linesFor(options.cfgHash);
 
   return {
-    request: (head, client, outcome, us) => file.line(lines.request(head, client, outcome, us)),
+    request: (head, client, outcome, us) => lines.request(file, head, client, outcome, us),
     refresh: (head, parentId, origin, stored, why) =>
       file.line(lines.refresh(head, parentId, origin, stored, why, clock())),
     refused: (request) => file.line(lines.refused(request)),

@@ -165,7 +165,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
       let head = memoised ? this.#memo.get(road.words, end) : undefined;
       let length = end;
       if (head === undefined) {
-        const scanned = scanHead(bytes, at, end, road.limits);
+        const scanned = memoised ? this.#memo.scan(bytes, end, road.limits) : scanHead(bytes, at, end, road.limits);
         if (scanned === 'more') {
           this.#awaitRest();
           break;

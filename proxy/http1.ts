@@ -7,19 +7,23 @@ export interface HeadLimits {
   readonly headerCount: number;
 }
 
-/** A head of the closed grammar. Bodiless by construction: the next request begins `length` bytes after this one. */
-export interface ScannedHead {
-  readonly method: 'GET' | 'HEAD';
-  /** Origin-form, begins with a slash. */
-  readonly target: string;
+/** What the header lines of a head say. */
+export interface ScannedBlock {
   readonly authority: string;
   readonly rawHeaders: string[];
-  /** Bytes of the head, the empty line included. */
-  readonly length: number;
   /** `Connection: close` was asked for. */
   readonly close: boolean;
   /** Carries Authorization or Cookie: hardly ever the same twice among clients. */
   readonly personal: boolean;
+}
+
+/** A head of the closed grammar. Bodiless by construction: the next request begins `length` bytes after this one. */
+export interface ScannedHead extends ScannedBlock {
+  readonly method: 'GET' | 'HEAD';
+  /** Origin-form, begins with a slash. */
+  readonly target: string;
+  /** Bytes of the head, the empty line included. */
+  readonly length: number;
 }
 
 /** Value bounds of the header lines of one head: name start, name end, value start, value end; grown to the limit in force. */
@@ -84,6 +88,18 @@ export const scanHead = (
     bounds[slot + 2] = valueStart;
     bounds[slot + 3] = valueEnd;
   }
+};
+
+/** Where the header lines begin behind a whole request line of the grammar at the start of `bytes`; -1: there is none. */
+export const requestLineEnd = (bytes: Buffer, end: number): number => {
+  const opening = bytes[0] === 72 ? HEAD : GET;
+  if (end < opening.length) return -1;
+  for (let i = 0; i < opening.length; i++) if (bytes[i] !== opening[i]) return -1;
+  let at = opening.length;
+  while (at < end && TARGET[bytes[at]!] === 1) at++;
+  if (at + VERSION.length > end) return -1;
+  for (let i = 0; i < VERSION.length; i++, at++) if (bytes[at] !== VERSION[i]) return -1;
+  return at;
 };
 
 const GET = Buffer.from('GET /');

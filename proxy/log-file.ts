@@ -1,5 +1,6 @@
 import { close, closeSync, constants, fstatSync, mkdirSync, openSync, write, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { LineBuffer } from './access-line.ts';
 import { type Rolling, rollIfDue } from './log-roll.ts';
 
 const CHUNK = 64 * 1024;
@@ -13,7 +14,7 @@ interface Chunk {
   lines: number;
 }
 
-export interface LogFile {
+export interface LogFile extends LineBuffer {
   /** A whole line, ASCII, with its line feed. */
   line(text: string): void;
   readonly dropped: number;
@@ -169,14 +170,26 @@ export const openLogFile = (
   }
 
   return {
-    line(text) {
-      if (closed) return;
-      const { length } = text;
-      if (length > CHUNK - current.used && !(length <= CHUNK && rotate())) return drop(1);
-      current.bytes.write(text, current.used, 'latin1');
-      current.used += length;
+    get bytes() {
+      return current.bytes;
+    },
+    reserve(length) {
+      if (closed) return -1;
+      if (length <= CHUNK - current.used) return current.used;
+      if (length <= CHUNK && rotate()) {
+        if (!busy) pump();
+        return current.used;
+      }
+      drop(1);
+      return -1;
+    },
+    commit(end) {
+      current.used = end;
       current.lines++;
-      if (queue.length > 0 && !busy) pump();
+    },
+    line(text) {
+      const at = this.reserve(text.length);
+      if (at >= 0) this.commit(at + current.bytes.write(text, at, 'latin1'));
     },
     get dropped() {
       return dropped;

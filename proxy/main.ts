@@ -17,13 +17,14 @@ import { openOverload } from './edge/overload.ts';
 import { redirectingFront } from './edge/redirect.ts';
 import type { Entry } from './entry.ts';
 import { openFills, openGate, openHitForMiss } from './fills.ts';
-import type { Front, Metrics } from './front.ts';
+import type { Front, HeadParts, Metrics } from './front.ts';
+import { openHeads } from './heads.ts';
 import { type OpenOrigins, openOrigins } from './origins/origins.ts';
 import type { Outcome } from './outcome.ts';
 import { openPass } from './pass.ts';
 import { openPrepared } from './prepared.ts';
 import { openRequests } from './request.ts';
-import { headOf, type RequestHead } from './request-head.ts';
+import type { RequestHead } from './request-head.ts';
 import type { Peer, Upgrade } from './road.ts';
 import { compileRules, type Rule, type Rules } from './rules.ts';
 import { openServe } from './serve.ts';
@@ -71,8 +72,9 @@ export interface Proxy {
 interface Current {
   readonly config: Config;
   readonly rules: Rules;
+  readonly heads: (parts: HeadParts) => RequestHead;
   /** The same for requests over TLS, whose answers may carry Strict-Transport-Security. */
-  readonly secureRules: Rules;
+  readonly secureHeads: (parts: HeadParts) => RequestHead;
   readonly origins: OpenOrigins;
   readonly hash: string;
 }
@@ -89,13 +91,17 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
   const system = systemClock();
   const clock = deps.clock ?? system.now;
   const count = (name: string, value?: number) => metrics.add(name, value);
-  const currentOf = (next: Config): Current => ({
-    config: next,
-    rules: compileRules(next),
-    secureRules: compileRules(next, hstsOf(next)),
-    origins: openOrigins(next, { log, clock: () => performance.now(), count }),
-    hash: cfgHash(next),
-  });
+  const currentOf = (next: Config): Current => {
+    const rules = compileRules(next);
+    return {
+      config: next,
+      rules,
+      heads: openHeads(rules),
+      secureHeads: openHeads(compileRules(next, hstsOf(next))),
+      origins: openOrigins(next, { log, clock: () => performance.now(), count }),
+      hash: cfgHash(next),
+    };
+  };
   let current = currentOf(config);
   let generation = 1;
 
@@ -178,7 +184,7 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     get generation() {
       return generation;
     },
-    head: (parts) => headOf(parts, parts.scheme === 'https' ? current.secureRules : current.rules),
+    head: (parts) => (parts.scheme === 'https' ? current.secureHeads(parts) : current.heads(parts)),
     handle: requests.handle,
   };
 

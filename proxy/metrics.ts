@@ -25,6 +25,8 @@ const REASONS: readonly string[] = [
 const REASON_INDEX: ReadonlyMap<string, number> = new Map(REASONS.map((reason, i) => [reason, i]));
 const STATUS_INDEX: ReadonlyMap<CacheStatusWord, number> = new Map(CACHE_STATUSES.map((status, i) => [status, i]));
 
+const HIT = STATUS_INDEX.get('HIT')!;
+
 /**
  * Counters of one worker. `request` is on the way of every hit: two map look-ups and a few additions in typed arrays, no
  * allocation once a combination of labels was seen (bench/hit.ts). Everything is told to the primary as differences.
@@ -45,7 +47,8 @@ export class WorkerMetrics implements Metrics {
   readonly #loop = new EventLoopGauges();
 
   request(head: RequestHead, outcome: Outcome, us: number): void {
-    const { cache } = outcome;
+    const { cache, repeated } = outcome;
+    if (repeated !== undefined && repeated.slot >= 0) return this.#again(outcome, repeated.slot, us);
     const status = STATUS_INDEX.get(cache.status)!;
     const statusClass = outcome.aborted ? 5 : classOf(outcome.statusCode);
     const reason = cache.why === undefined ? 0 : (REASON_INDEX.get(cache.why) ?? REASONS.length - 1);
@@ -53,12 +56,20 @@ export class WorkerMetrics implements Metrics {
     const combination =
       ((route * STATUS_CLASSES.length + statusClass) * CACHE_STATUSES.length + status) * REASONS.length + reason;
     const slot = this.#slots.get(combination) ?? this.#newSlot(combination);
+    if (repeated) repeated.slot = slot;
     this.#requests[slot]!++;
     this.#bytes += outcome.bytes;
     this.#latency[status]!.observe(us);
     if (cache.collapsed) this.#collapsed++;
     if (cache.stored) this.#stored++;
     if (outcome.origin) this.origin(outcome.origin);
+  }
+
+  /** A prepared hit, whose labels are known. */
+  #again(outcome: Outcome, slot: number, us: number): void {
+    this.#requests[slot]!++;
+    this.#bytes += outcome.bytes;
+    this.#latency[HIT]!.observe(us);
   }
 
   /** One exchange with the origin, on behalf of a request or of a background refresh. */

@@ -12,6 +12,14 @@ export interface Outcome {
   aborted: boolean;
   cache: CacheOutcome;
   origin: OriginOutcome | undefined;
+  /** There when many requests have this very outcome (prepared.ts): what its readers keep of it. */
+  readonly repeated?: Repeated;
+}
+
+export interface Repeated {
+  logText: Buffer | undefined;
+  /** Place of the counter in the metrics; -1: not known yet. */
+  slot: number;
 }
 
 export interface CacheOutcome {

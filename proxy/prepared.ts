@@ -62,7 +62,7 @@ export const openPrepared = ({ store, clock, name, via, finish }: PreparedDeps) 
     if (!Number.isFinite(age) || left <= 0) return undefined;
     const ageSeconds = Math.floor(age);
     const outcome: Outcome = {
-      statusCode: entry.status, bytes: body.length, aborted: false, origin: undefined,
+      statusCode: entry.status, bytes: body.length, aborted: false, origin: undefined, repeated: { logText: undefined, slot: -1 },
       cache: { status: 'HIT', fwd: undefined, why: undefined, tier: 'memory', ttlSeconds: left, ageSeconds, stored: false, collapsed: false, waitUs: undefined },
     }; // biome-ignore format: one record
     const before = form.prepared;

@@ -30,6 +30,29 @@ export interface RequestHead {
   readonly codings: readonly ('br' | 'gzip' | 'identity')[];
   /** A GET that asks nothing special (no condition, Range, credentials or directive): what is fresh answers it as it is. */
   readonly plain: boolean;
+  /** The parts it is put together from, which other heads share. */
+  readonly place: Place;
+  readonly asked: Asked;
+}
+
+/** What a target means under the rules, whoever asks for it. */
+export interface Place {
+  readonly host: string;
+  readonly path: string;
+  readonly rule: Rule;
+  readonly params: Params;
+  readonly key: Key;
+  /** The access log's text of it, made at first use. */
+  logText?: Buffer;
+}
+
+/** What header lines ask for under a rule, wherever they are sent. */
+export interface Asked {
+  readonly facts: RequestFacts;
+  readonly codings: RequestHead['codings'];
+  readonly plain: boolean;
+  /** The access log's text of it, made at first use. */
+  logText?: Buffer;
 }
 
 const IDENTITY: readonly ['identity'] = ['identity'];
@@ -66,27 +89,44 @@ const withoutDotSegments = (path: string): string => {
 
 /** Pure: what a head means under these rules. `parts` are syntactically valid. */
 export const headOf = (parts: HeadParts, rules: Rules): RequestHead => {
-  const host = canonicalHost(parts.scheme, parts.authority);
-  const mark = parts.target.indexOf('?');
-  const path = canonicalPath(mark < 0 ? parts.target : parts.target.slice(0, mark));
+  const place = placeOf(parts.scheme, parts.authority, parts.target, rules);
+  return joined(parts, place, askedOf(parts.method, parts.rawHeaders, place.rule));
+};
+
+export const placeOf = (scheme: 'http' | 'https', authority: string, target: string, rules: Rules): Place => {
+  const host = canonicalHost(scheme, authority);
+  const mark = target.indexOf('?');
+  const path = canonicalPath(mark < 0 ? target : target.slice(0, mark));
   const { rule, params } = rules.match(host, path);
-  const facts = requestFacts(parts.method, parts.rawHeaders, rule);
+  return { host, path, rule, params, key: keyOf(scheme, host, mark < 0 ? path : path + target.slice(mark), rule) };
+};
+
+export const askedOf = (method: string, rawHeaders: readonly string[], rule: Rule): Asked => {
+  const facts = requestFacts(method, rawHeaders, rule);
   return {
-    method: parts.method,
-    scheme: parts.scheme,
-    host,
-    rawTarget: parts.target,
-    path,
-    httpVersion: parts.httpVersion,
-    rawHeaders: parts.rawHeaders,
-    rule,
-    params,
-    key: keyOf(parts.scheme, host, mark < 0 ? path : path + parts.target.slice(mark), rule),
     facts,
-    codings: rule.compress ? acceptedCodings(linesOf(parts.rawHeaders, 'accept-encoding')) : IDENTITY,
-    plain: parts.method === 'GET' && isPlain(facts),
+    codings: rule.compress ? acceptedCodings(linesOf(rawHeaders, 'accept-encoding')) : IDENTITY,
+    plain: method === 'GET' && isPlain(facts),
   };
 };
+
+export const joined = (parts: HeadParts, place: Place, asked: Asked): RequestHead => ({
+  method: parts.method,
+  scheme: parts.scheme,
+  host: place.host,
+  rawTarget: parts.target,
+  path: place.path,
+  httpVersion: parts.httpVersion,
+  rawHeaders: parts.rawHeaders,
+  rule: place.rule,
+  params: place.params,
+  key: place.key,
+  facts: asked.facts,
+  codings: asked.codings,
+  plain: asked.plain,
+  place,
+  asked,
+});
 
 const isPlain = ({ control, ...facts }: RequestFacts): boolean =>
   facts.ifNoneMatch === undefined &&

@@ -205,12 +205,21 @@ const closed = (connection: FastConnection) =>
 
 /** Ids sort by time and differ between workers and restarts: base 36 of the start in seconds, the worker, a counter. */
 const idsOf = (worker: number): (() => string) => {
-  const prefix =
+  const start =
     Math.floor(Date.now() / 1000)
       .toString(36)
       .toUpperCase() + worker.toString(36).toUpperCase();
-  let next = 0;
-  return () => prefix + (next++).toString(36).toUpperCase().padStart(6, '0');
+  const last = Array.from({ length: 1296 }, (_, i) => i.toString(36).toUpperCase().padStart(2, '0'));
+  let high = -1;
+  let low = last.length - 1;
+  let prefix = '';
+  return () => {
+    if (++low === last.length) {
+      low = 0;
+      prefix = start + (++high).toString(36).toUpperCase().padStart(4, '0');
+    }
+    return prefix + last[low]!;
+  };
 };
 
 const bind = (server: Server, address: string): Promise<void> =>

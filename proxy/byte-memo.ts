@@ -1,0 +1,91 @@
+const WAYS = 2;
+
+/**
+ * Bytes to what they mean, so that what was seen before is not parsed again. Bounded: `slots` (a power of two) pieces of at
+ * most `slotBytes` in one slab, two places per hash, the older of the two goes. Equality is by every byte; the hash only
+ * says where to look, so a collision costs a parse and nothing else.
+ */
+export class ByteMemo<T> {
+  readonly #slotWords: number;
+  readonly #mask: number;
+  readonly #slab: Int32Array;
+  readonly #lengths: Int32Array;
+  readonly #values: (T | undefined)[];
+  readonly #turn: Uint8Array;
+  #hash = 0;
+
+  constructor(slots: number, slotBytes: number) {
+    this.#slotWords = slotBytes / 4;
+    this.#mask = slots / WAYS - 1;
+    this.#slab = new Int32Array(slots * this.#slotWords);
+    this.#lengths = new Int32Array(slots);
+    this.#values = new Array(slots).fill(undefined);
+    this.#turn = new Uint8Array(slots / WAYS);
+  }
+
+  /** `words` is a view of the buffer the bytes lie at the start of; what is behind `length` may be anything. */
+  get(words: Int32Array, length: number): T | undefined {
+    const slotWords = this.#slotWords;
+    if (length >= slotWords * 4) return undefined;
+    const whole = length >> 2;
+    const tail = words[whole]! & TAIL_MASK[length & 3]!;
+    this.#hash = hashOf(words, whole, length ^ tail) & this.#mask;
+    for (let slot = this.#hash * WAYS, last = slot + WAYS; slot < last; slot++) {
+      if (this.#lengths[slot] === length && isEqual(this.#slab, slot * slotWords, words, whole, tail))
+        return this.#values[slot];
+    }
+    return undefined;
+  }
+
+  /** Right after a `get` of the same bytes that found nothing. */
+  put(words: Int32Array, length: number, value: T): void {
+    if (length >= this.#slotWords * 4) return;
+    const way = this.#turn[this.#hash]!;
+    this.#turn[this.#hash] = (way + 1) % WAYS;
+    const slot = this.#hash * WAYS + way;
+    const base = slot * this.#slotWords;
+    const whole = length >> 2;
+    this.#slab.set(words.subarray(0, whole), base);
+    this.#slab[base + whole] = words[whole]! & TAIL_MASK[length & 3]!;
+    this.#lengths[slot] = length;
+    this.#values[slot] = value;
+  }
+
+  clear(): void {
+    this.#lengths.fill(0);
+    this.#values.fill(undefined);
+  }
+}
+
+/** Bytes of a little-endian word that belong to the piece, by how many are left over. */
+const TAIL_MASK = [0, 0xff, 0xffff, 0xffffff];
+
+/** Four lanes, since one waits for each multiplication in turn: 0.09 in place of 0.3 µs for 400 bytes. */
+const hashOf = (words: Int32Array, count: number, seed: number): number => {
+  let a = seed;
+  let b = 0x85ebca6b;
+  let c = 0xc2b2ae35;
+  let d = 0x27d4eb2f;
+  let i = 0;
+  for (; i + 4 <= count; i += 4) {
+    a = Math.imul(a ^ words[i]!, 0x9e3779b1);
+    b = Math.imul(b ^ words[i + 1]!, 0x85ebca6b);
+    c = Math.imul(c ^ words[i + 2]!, 0xc2b2ae35);
+    d = Math.imul(d ^ words[i + 3]!, 0x27d4eb2f);
+    // a multiplication carries upwards only: what is above comes down again
+    a ^= d >>> 15;
+    b ^= a >>> 13;
+    c ^= b >>> 15;
+    d ^= c >>> 13;
+  }
+  for (; i < count; i++) a = Math.imul(a ^ words[i]!, 0x9e3779b1) ^ (a >>> 15);
+  let hash = a ^ Math.imul(b, 0x165667b1) ^ Math.imul(c, 0x9e3779b1) ^ Math.imul(d, 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x7feb352d);
+  return hash ^ (hash >>> 15);
+};
+
+const isEqual = (slab: Int32Array, base: number, words: Int32Array, whole: number, tail: number): boolean => {
+  let difference = slab[base + whole]! ^ tail;
+  for (let i = 0; i < whole; i++) difference |= slab[base + i]! ^ words[i]!;
+  return difference === 0;
+};
