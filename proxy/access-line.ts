@@ -85,12 +85,13 @@ export const openAccessLines = (options: LineOptions) => {
   const outcomeBytes = (head: RequestHead, outcome: Outcome): Buffer => {
     const { cache, origin, repeated } = outcome;
     if (repeated?.logText) return repeated.logText;
-    const bytes = latin1(
+    const text =
       `{"statusCode":${outcome.statusCode},"bytes":${outcome.bytes}${outcome.aborted ? ',"aborted":true' : ''}${routeText(head)}` +
-        `"cache":{"status":"${cache.status}"${cacheText(cache, head.key.id)}}${origin === undefined ? '' : originText(origin)}}\n`,
-    );
-    if (repeated) repeated.logText = bytes;
-    return bytes;
+      `"cache":{"status":"${cache.status}"${cacheText(cache, head.key.id)}`;
+    if (!repeated) return latin1(`${text}}${origin === undefined ? '' : originText(origin)}}\n`);
+    // what changes with time comes last: the age, written by the caller
+    repeated.logText = latin1(text.replace(/\d+$/, ''));
+    return repeated.logText;
   };
 
   return {
@@ -139,7 +140,13 @@ export const openAccessLines = (options: LineOptions) => {
       bytes.set(headers, at);
       at += headers.length;
       bytes.set(rest, at);
-      into.commit(at + rest.length);
+      at += rest.length;
+      if (outcome.repeated) {
+        at = putNumber(bytes, at, outcome.cache.ageSeconds ?? 0);
+        bytes.set(LINE_END, at);
+        at += LINE_END.length;
+      }
+      into.commit(at);
     },
 
     refresh(
@@ -181,6 +188,7 @@ const LEVEL_AT = '{"level":'.length;
 const TIME_AT = '{"level":30,"time":'.length;
 /** Behind a hash of eight digits. */
 const START_AT = '{"level":30,"time":0000000000000,"type":"access","cfg":"00000000","start":'.length;
+const LINE_END = latin1('}}\n');
 const ID_NAME = latin1(',"req":{"id":"');
 
 /** A double holds the epoch in ms to a quarter of a microsecond: rounded, .786 stays .786. */

@@ -34,10 +34,12 @@ export abstract class AnswerWriter {
   protected abstract stalled(): void;
   protected abstract left(): void;
 
-  sendBytes(message: Buffer): void {
-    if (this.gone || this.state !== 'waiting') return;
+  sendBytes(message: Buffer): boolean {
+    if (this.gone || this.state !== 'waiting') return true;
     this.socket.write(this.closes() ? withClose(message) : message);
+    const isTaken = this.socket.writableLength === 0;
     this.answered();
+    return isTaken;
   }
 
   /** `body` is announced and not sent in answer to HEAD. */

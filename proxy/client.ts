@@ -21,7 +21,8 @@ export interface Client {
   sendWhole(status: number, headers: readonly string[], body: Buffer | undefined): void;
   /** The fast way of a hit: bytes of a complete HTTP/1.1 message. Only where `takesBytes`. */
   readonly takesBytes: boolean;
-  sendBytes(message: Buffer): void;
+  /** true: the kernel has all of it, the buffer may be written to again. */
+  sendBytes(message: Buffer): boolean;
 
   /** 1xx; ignored by clients that cannot take it (HTTP/1.0). */
   inform(status: number, headers: readonly string[]): void;

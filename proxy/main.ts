@@ -171,7 +171,7 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     { waiters: config.proxy.limits.waiters, variants: config.cache.variants },
   );
   const serve = openServe({ store, name, via, finish });
-  const prepared = openPrepared({ store, clock, name, via, finish });
+  const prepared = openPrepared({ store, name, via, finish });
   const pass = openPass({ store, fills, upstream, origins, serve, rules, clock, name, via, forwarded });
   const requests = openRequests({
     store, fills, pass, serve, prepared, hitForMiss, clock, name, via, count, forwarded,

@@ -2,7 +2,11 @@ import { STATUS_CODES } from 'node:http';
 
 /** Status line and header lines of an HTTP/1.1 message, without the empty line behind them. `headers` are raw pairs. */
 export const headText = (status: number, headers: readonly string[]): string => {
-  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`;
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n${fieldText(headers)}`;
+};
+
+export const fieldText = (headers: readonly string[]): string => {
+  let text = '';
   for (let i = 0; i < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`;
   return text;
 };

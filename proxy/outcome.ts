@@ -17,6 +17,7 @@ export interface Outcome {
 }
 
 export interface Repeated {
+  /** Its part of an access log line up to the age. */
   logText: Buffer | undefined;
   /** Place of the counter in the metrics; -1: not known yet. */
   slot: number;

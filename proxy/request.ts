@@ -60,7 +60,7 @@ export const openRequests = (deps: RequestDeps) => {
     if (head.method !== 'GET' && head.method !== 'HEAD') return past(head, client, bypassed('method', 'method'));
     const entry = store.get(head.key, head.facts);
     if (entry === undefined) return absent(head, client);
-    if (head.plain && client.takesBytes && prepared.send(head, client, entry)) return;
+    if (head.plain && client.takesBytes && prepared.send(head, client, entry, client.startMs)) return;
     const now = clock();
     const decision = decide(head.facts, entry, head.rule, now);
     switch (decision.kind) {
