@@ -44,10 +44,10 @@ export const cacheText = (cache: Outcome['cache'], keyId: string): string => {
   text += keyText(keyId);
   if (cache.fwd !== undefined) text += `,"fwd":"${cache.fwd}"`;
   if (cache.why !== undefined) text += `,"why":"${quoted(cache.why)}"`;
-  const { ttlSeconds: left, ageSeconds: age } = cache;
-  // what the outcome has is what is left of the lifetime
-  if (left !== undefined && Number.isFinite(left))
-    text += `,"ttl":${Math.max(0, Math.ceil(left + (Number.isFinite(age) ? age! : 0)))}`;
+  const { ttlSeconds: left, lifetimeSeconds, ageSeconds: age } = cache;
+  // to the millisecond, since a jittered lifetime is no whole number; what was stored just now has all of it left
+  const ttl = lifetimeSeconds === undefined ? left && Math.ceil(left) : Math.round(lifetimeSeconds * 1000) / 1000;
+  if (ttl !== undefined && Number.isFinite(ttl)) text += `,"ttl":${Math.max(0, ttl)}`;
   if (age !== undefined && Number.isFinite(age)) text += `,"age":${age}`;
   if (cache.stored) text += ',"stored":true';
   if (cache.collapsed) text += ',"collapsed":true';

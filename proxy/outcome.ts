@@ -29,7 +29,10 @@ export interface CacheOutcome {
   /** MissReason, RefuseReason or BypassReason. */
   why: string | undefined;
   tier: Tier | undefined;
+  /** What is left of the lifetime; below 0 when it is over. */
   ttlSeconds: number | undefined;
+  /** The whole of it, where the object was stored before. */
+  lifetimeSeconds?: number;
   ageSeconds: number | undefined;
   stored: boolean;
   collapsed: boolean;

@@ -65,12 +65,14 @@ export const openPrepared = ({ store, name, via, finish }: PreparedDeps) => {
     if (now < entry.storedAtMs || decide(head.facts, entry, head.rule, now).kind !== 'hit') return undefined;
     const { rule } = head;
     const age = currentAgeSeconds(entry, now);
-    const left = ttlSecondsOf(entry, rule) - countedAgeSeconds(entry, rule, now);
+    const ttl = ttlSecondsOf(entry, rule);
+    const left = ttl - countedAgeSeconds(entry, rule, now);
     if (!Number.isFinite(age) || !(left > 0)) return undefined;
     const before = form.prepared?.rule === rule ? form.prepared : undefined;
     const outcome = before?.outcome ?? hitOutcome(entry.status, form.length);
     outcome.cache.ageSeconds = Math.floor(age);
     outcome.cache.ttlSeconds = left;
+    outcome.cache.lifetimeSeconds = ttl;
     const changing = answerFields([], entry.facts, rule, Math.floor(age), false, cacheStatus(name, outcome));
     const text = `${fieldText(changing)}\r\n`;
     // Age counts up and ttl down, each at its own moment within the second.
@@ -122,5 +124,5 @@ export const openPrepared = ({ store, name, via, finish }: PreparedDeps) => {
 
 const hitOutcome = (statusCode: number, bytes: number): Outcome => ({
   statusCode, bytes, aborted: false, origin: undefined, repeated: { logText: undefined, slot: -1 },
-  cache: { status: 'HIT', fwd: undefined, why: undefined, tier: 'memory', ttlSeconds: 0, ageSeconds: 0, stored: false, collapsed: false, waitUs: undefined },
+  cache: { status: 'HIT', fwd: undefined, why: undefined, tier: 'memory', ttlSeconds: 0, lifetimeSeconds: 0, ageSeconds: 0, stored: false, collapsed: false, waitUs: undefined },
 }); // biome-ignore format: one record

@@ -266,6 +266,7 @@ export const openRequests = (deps: RequestDeps) => {
       outcome.cache.status = 'STALE';
       outcome.cache.why = error;
       outcome.cache.ttlSeconds = remaining(entry, head, now);
+      outcome.cache.lifetimeSeconds = ttlSecondsOf(entry, head.rule);
       outcome.cache.ageSeconds = Math.floor(currentAgeSeconds(entry, now));
       if (serve.stored(head, client, entry, outcome.cache.ageSeconds, true, outcome)) return;
     }
@@ -332,7 +333,7 @@ const outcomeOf = (cache: CacheOutcome): Outcome => ({
 
 const fromStore = (status: CacheStatusWord, entry: Entry, head: RequestHead, nowMs: number, tier: Tier): Outcome =>
   outcomeOf({
-    status, fwd: undefined, why: undefined, tier, ttlSeconds: remaining(entry, head, nowMs), ageSeconds: Math.floor(currentAgeSeconds(entry, nowMs)),
+    status, fwd: undefined, why: undefined, tier, ttlSeconds: remaining(entry, head, nowMs), lifetimeSeconds: ttlSecondsOf(entry, head.rule), ageSeconds: Math.floor(currentAgeSeconds(entry, nowMs)),
     stored: false, collapsed: false, waitUs: undefined,
   }); // biome-ignore format: one record
 

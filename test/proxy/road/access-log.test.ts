@@ -23,7 +23,7 @@ const headFor = (target: string, rawHeaders: string[] = []) =>
 const client = { id: '01JGK8', startMs: 1735689600122.786, remoteAddress: '203.0.113.77' } as never;
 const hit: Outcome = {
   statusCode: 200, bytes: 1084, aborted: false, origin: undefined,
-  cache: { status: 'HIT', fwd: undefined, why: undefined, tier: 'memory', ttlSeconds: 2395.4, ageSeconds: 1204, stored: false, collapsed: false, waitUs: undefined },
+  cache: { status: 'HIT', fwd: undefined, why: undefined, tier: 'memory', ttlSeconds: 2395.4, lifetimeSeconds: 3600, ageSeconds: 1204, stored: false, collapsed: false, waitUs: undefined },
 }; // biome-ignore format: one record
 const origin = {
   us: 5000.4,
