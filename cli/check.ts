@@ -7,6 +7,7 @@ import { formatDuration, formatSize } from '../config/units.ts';
 import { checkCertificates } from '../proxy/supervisor/certificates.ts';
 import { type CliIo, processIo } from './log-io.ts';
 import { orderly, WrongInput } from './orderly.ts';
+import { printPlan } from './plan.ts';
 
 interface CheckOptions {
   config?: string;
@@ -35,9 +36,9 @@ const check = async (options: CheckOptions, io: CliIo): Promise<void> => {
   io.out(options.json ? `${JSON.stringify(asJson(loaded))}\n` : `${asText(loaded, io.colours)}\n`);
 };
 
-const plan = async (_loaded: LoadedConfig, options: CheckOptions, _io: CliIo): Promise<void> => {
+const plan = async (loaded: LoadedConfig, options: CheckOptions, io: CliIo): Promise<void> => {
   if (!options.log?.length) throw new WrongInput('check --plan: expected --log FILE…');
-  throw new WrongInput('check --plan: not in this build');
+  await printPlan({ next: loaded.config, logs: options.log, json: options.json === true }, io);
 };
 
 const asJson = ({ config, sources, file }: LoadedConfig) => ({

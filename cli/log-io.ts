@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import { ConfigError } from '../config/load.ts';
 import { parseMoment, parseWhere, type Test } from '../logs/filter.ts';
 import { FORMATS, type Format } from '../logs/format.ts';
 import { InputError } from '../logs/input-error.ts';
@@ -21,8 +20,17 @@ export interface CliIo {
   readonly stop?: AbortSignal;
 }
 
+/** A reader that has seen enough (`| head`) closes the pipe: that is no failure. */
+const quietWhenClosed = (error: NodeJS.ErrnoException): void => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+};
+
 export const processIo = (): CliIo => ({
-  out: (text) => void process.stdout.write(text),
+  out: (text) => {
+    if (process.stdout.listenerCount('error') === 0) process.stdout.on('error', quietWhenClosed);
+    process.stdout.write(text);
+  },
   err: (text) => void process.stderr.write(text),
   exit: (code) => {
     process.exitCode = code;
@@ -115,32 +123,6 @@ export const positiveInt = (text: string, option: string): number => {
     throw new InputError(`${option}: '${text}' is no count; expected a whole number of at least 1`);
   return n;
 };
-
-/** Runs an action; what the user can put right becomes one line on stderr and an exit code. */
-export const act =
-  <A extends unknown[]>(io: CliIo, action: (...args: A) => Promise<void>) =>
-  async (...args: A): Promise<void> => {
-    try {
-      await action(...args);
-    } catch (error) {
-      if (error instanceof ConfigError) {
-        io.err(`lacquer: ${error.message}\n`);
-        io.exit(1);
-      } else if (error instanceof InputError) {
-        io.err(`lacquer: ${error.message}\n`);
-        io.exit(error.exitCode);
-      } else if (isSystemError(error)) {
-        io.err(`lacquer: ${error.message}\n`);
-        io.exit(2);
-      } else throw error;
-    }
-  };
-
-const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
-  error instanceof Error &&
-  'code' in error &&
-  typeof error.code === 'string' &&
-  /^(E[A-Z0-9]+|Z_[A-Z_]+)$/.test(error.code);
 
 const SHOW_EVERY_MS = 200;
 const BAR_WIDTH = 30;

@@ -9,7 +9,8 @@ import type { Row } from '../logs/row.ts';
 import { findSources, readHead } from '../logs/sources.ts';
 import { Summary } from '../logs/summary.ts';
 import { Tops } from '../logs/tops.ts';
-import { act, type CliIo, type LogOptions, readFiles, withLogOptions } from './log-io.ts';
+import { type CliIo, type LogOptions, readFiles, withLogOptions } from './log-io.ts';
+import { orderly } from './orderly.ts';
 import { replayed } from './replayed.ts';
 import { parseSizes, parseTtls } from './ttl-options.ts';
 
@@ -32,7 +33,7 @@ export const addReportCommand = (logs: Command, io: CliIo): void => {
     .option('--grace <durations>', 'its graces', '0,10m,1h')
     .option('--capacity <sizes>', 'its sizes, for a map of size and ttl')
     .option('--no-forecast', 'leave the what-if part out')
-    .action(act(io, (files: string[], options: ReportOptions) => report(files, options, io)));
+    .action(orderly(io, (files: string[], options: ReportOptions) => report(files, options, io)));
 };
 
 const ROWS = 12;

@@ -9,7 +9,8 @@ import { prettyLine } from '../logs/pretty.ts';
 import { emptyRow } from '../logs/row.ts';
 import { findSources } from '../logs/sources.ts';
 import { count, momentText, secondsText } from '../logs/text.ts';
-import { act, type CliIo, type LogOptions, readFiles, shareOf, testOf, withLogOptions } from './log-io.ts';
+import { type CliIo, type LogOptions, readFiles, shareOf, testOf, withLogOptions } from './log-io.ts';
+import { orderly } from './orderly.ts';
 import { seconds } from './ttl-options.ts';
 
 /** Commands that give lines: tail, export, check. */
@@ -22,7 +23,7 @@ export const addStreamCommands = (logs: Command, io: CliIo): void => {
     .option('--only <words>', 'these dispositions only, e.g. MISS,EXPIRED')
     .option('--slow <duration>', 'only requests that took at least so long')
     .option('--poll <duration>', 'how often the file is looked at', '250ms')
-    .action(act(io, (file: string, options: TailOptions) => tail(file, options, io)));
+    .action(orderly(io, (file: string, options: TailOptions) => tail(file, options, io)));
 
   withLogOptions(
     logs
@@ -30,7 +31,7 @@ export const addStreamCommands = (logs: Command, io: CliIo): void => {
       .description(`the log in another format: ${EXPORTS.join(', ')}`)
       .argument('<to>')
       .argument('<files...>'),
-  ).action(act(io, (to: string, files: string[], options: LogOptions) => exportLogs(to, files, options, io)));
+  ).action(orderly(io, (to: string, files: string[], options: LogOptions) => exportLogs(to, files, options, io)));
 
   logs
     .command('check')
@@ -40,7 +41,9 @@ export const addStreamCommands = (logs: Command, io: CliIo): void => {
     .option('--max-bad <share>', 'exit 2 when more lines than this are no records', '1%')
     .option('--json', 'print one JSON document')
     .action(
-      act(io, (files: string[], options: { gap: string; maxBad: string; json?: boolean }) => check(files, options, io)),
+      orderly(io, (files: string[], options: { gap: string; maxBad: string; json?: boolean }) =>
+        check(files, options, io),
+      ),
     );
 };
 

@@ -8,9 +8,10 @@ import { Summary } from '../logs/summary.ts';
 import { summaryText } from '../logs/summary-text.ts';
 import { bytesText, count, microsText, momentText, table } from '../logs/text.ts';
 import { labelOf, RANKING_NAMES, RANKINGS, type Ranking, type SortBy, Tops } from '../logs/tops.ts';
-import { act, type CliIo, type LogOptions, positiveInt, processIo, readFiles, withLogOptions } from './log-io.ts';
+import { type CliIo, type LogOptions, positiveInt, processIo, readFiles, withLogOptions } from './log-io.ts';
 import { addReportCommand } from './logs-report.ts';
 import { addStreamCommands } from './logs-stream.ts';
+import { orderly } from './orderly.ts';
 
 /** `lacquer logs …`: questions to access logs. */
 export const addLogsCommands = (program: Command, io: CliIo = processIo()): void => {
@@ -25,7 +26,7 @@ export const addLogsCommands = (program: Command, io: CliIo = processIo()): void
       '--fail-if <condition>',
       "exit 3 when true, e.g. 'hit<0.8' or 'errors>0.01' (hit byte_hit errors p99_us origin_p99_us fetches requests)",
     )
-    .action(act(io, (files: string[], options: SummaryOptions) => summary(files, options, io)));
+    .action(orderly(io, (files: string[], options: SummaryOptions) => summary(files, options, io)));
 
   withLogOptions(
     logs
@@ -36,7 +37,7 @@ export const addLogsCommands = (program: Command, io: CliIo = processIo()): void
   )
     .option('-n, --count <n>', 'rows shown', '20')
     .option('--sort <by>', 'count, us or bytes')
-    .action(act(io, (ranking: string, files: string[], options: TopOptions) => top(ranking, files, options, io)));
+    .action(orderly(io, (ranking: string, files: string[], options: TopOptions) => top(ranking, files, options, io)));
 
   withLogOptions(
     logs
@@ -49,7 +50,7 @@ export const addLogsCommands = (program: Command, io: CliIo = processIo()): void
     .option('--req <id>', 'one request and the fetch it started')
     .option('--key <hex>', 'a cache key')
     .option('-n, --count <n>', 'lines shown', '50')
-    .action(act(io, (files: string[], options: WhyOptions) => why(files, options, io)));
+    .action(orderly(io, (files: string[], options: WhyOptions) => why(files, options, io)));
 
   withLogOptions(
     logs
@@ -59,7 +60,7 @@ export const addLogsCommands = (program: Command, io: CliIo = processIo()): void
   )
     .option('--a <terms>', "as --where, or a range of time 'FROM..TO'; default: the configuration before the last")
     .option('--b <terms>', 'likewise; default: the last configuration')
-    .action(act(io, (files: string[], options: CompareOptions) => compareParts(files, options, io)));
+    .action(orderly(io, (files: string[], options: CompareOptions) => compareParts(files, options, io)));
 
   addReportCommand(logs, io);
   addStreamCommands(logs, io);

@@ -11,6 +11,7 @@ const COMMANDS: Record<string, () => Promise<AddCommands>> = {
   purge: async () => (await import('./purge.ts')).addPurgeCommand,
   stats: async () => (await import('./stats.ts')).addStatsCommand,
   logs: async () => (await import('./logs.ts')).addLogsCommands,
+  ttl: async () => (await import('./ttl.ts')).addTtlCommands,
 };
 const FILE_OF: Record<string, string> = { proxy: 'start', origin: 'start' };
 

@@ -1,3 +1,4 @@
+import { InputError } from '../logs/input-error.ts';
 import type { CliIo } from './log-io.ts';
 
 /** Errors by name that mean: what was given is wrong (exit 1). Everything else could not be done (exit 2). */
@@ -17,6 +18,10 @@ export const orderly =
       await action(...args);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
+      if (error instanceof InputError) {
+        io.err(`lacquer: ${error.message}\n`);
+        return io.exit(error.exitCode);
+      }
       const code = (error as NodeJS.ErrnoException).code;
       if (!WRONG_INPUT.has(error.name) && !COULD_NOT.has(error.name) && code === undefined) throw error;
       for (const line of error.message.split('\n')) io.err(`lacquer: ${line}\n`);

@@ -16,16 +16,8 @@ import { count, percent, secondsText, table } from '../logs/text.ts';
 import { unifiedDiff } from '../logs/unified-diff.ts';
 import { Verifier } from '../logs/verify.ts';
 import { verifyText } from '../logs/verify-text.ts';
-import {
-  act,
-  type CliIo,
-  type LogOptions,
-  positiveInt,
-  processIo,
-  readFiles,
-  shareOf,
-  withLogOptions,
-} from './log-io.ts';
+import { type CliIo, type LogOptions, positiveInt, processIo, readFiles, shareOf, withLogOptions } from './log-io.ts';
+import { orderly } from './orderly.ts';
 import { replayed } from './replayed.ts';
 import { parseRate, parseSizes, parseTtls, seconds } from './ttl-options.ts';
 
@@ -48,7 +40,7 @@ export const addTtlCommands = (program: Command, io: CliIo = processIo()): void 
     .option('--capacity <sizes>', 'sizes of the cache as well, e.g. 256MiB,1GiB')
     .option('--lookup <ttls>', 'the lookups behind in cascade, at these ttls, e.g. 1m,10m,1h')
     .option('--theory', 'closed forms of the literature beside the replay')
-    .action(act(io, (files: string[], options: PredictOptions) => predict(files, options, io)));
+    .action(orderly(io, (files: string[], options: PredictOptions) => predict(files, options, io)));
 
   withForecastOptions(
     withLogOptions(
@@ -63,7 +55,7 @@ export const addTtlCommands = (program: Command, io: CliIo = processIo()): void 
     .option('--max-origin <rate>', 'fetches at most, e.g. 2/s')
     .option('--target-hit <share>', 'hit ratio at least, e.g. 95%')
     .option('--write', 'apply the change to the file named by -c')
-    .action(act(io, (files: string[], options: AdviseOptions) => adviseTtls(files, options, io)));
+    .action(orderly(io, (files: string[], options: AdviseOptions) => adviseTtls(files, options, io)));
 
   withLogOptions(
     ttl
@@ -73,7 +65,7 @@ export const addTtlCommands = (program: Command, io: CliIo = processIo()): void 
   )
     .option('-c, --config <file>', 'the configuration that held, where the log has no config lines')
     .option('--min <share>', 'exit 3 below this agreement, e.g. 99.9%')
-    .action(act(io, (files: string[], options: VerifyOptions) => verify(files, options, io)));
+    .action(orderly(io, (files: string[], options: VerifyOptions) => verify(files, options, io)));
 
   withLogOptions(
     ttl.command('explain').description('the arrivals of one key and its fetches at two ttls').argument('<files...>'),
@@ -83,7 +75,7 @@ export const addTtlCommands = (program: Command, io: CliIo = processIo()): void 
     .option('--grace <duration>', 'served stale for so long after', '0')
     .option('--delta <duration>', 'taken for a fetch the log tells nothing of', '0')
     .option('-n, --count <n>', 'arrivals shown', '40')
-    .action(act(io, (files: string[], options: ExplainOptions) => explain(files, options, io)));
+    .action(orderly(io, (files: string[], options: ExplainOptions) => explain(files, options, io)));
 };
 
 const withForecastOptions = (command: Command, ttls: string): Command =>
@@ -201,13 +193,12 @@ const adviseTtls = async (files: readonly string[], options: AdviseOptions, io: 
   if (!advice.isReached) throw new InputError(`not reached: ${advice.unreached.join('; ')}`, 3);
 };
 
+/** Every route with its ttl, also those that keep it: a rule that serves several takes what most of them want. */
 const changesOf = (advice: Advice, samples: ReadonlyMap<string, Arrival>) =>
-  advice.routes
-    .filter(({ ttlSeconds, currentTtlSeconds }) => ttlSeconds !== currentTtlSeconds)
-    .flatMap(({ route, ttlSeconds }) => {
-      const sample = samples.get(route);
-      return sample ? [{ route, ttlSeconds, url: sample.url, host: sample.host }] : [];
-    });
+  advice.routes.flatMap(({ route, ttlSeconds }) => {
+    const sample = samples.get(route);
+    return sample ? [{ route, ttlSeconds, url: sample.url, host: sample.host }] : [];
+  });
 
 const adviceText = (advice: Advice): string =>
   `${table(

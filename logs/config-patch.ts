@@ -1,4 +1,4 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, parseDocument, visit, type YAMLMap } from 'yaml';
+import { isMap, isScalar, isSeq, type Node, type Pair, parseDocument, type Scalar, visit, type YAMLMap } from 'yaml';
 import { parseConfig } from '../config/load.ts';
 import type { RuleConfig } from '../config/schema.ts';
 import { formatDuration } from '../config/units.ts';
@@ -14,37 +14,44 @@ export interface TtlChange {
   readonly ttlSeconds: number;
 }
 
+interface Edit {
+  readonly from: number;
+  readonly to: number;
+  readonly text: string;
+}
+
 /**
- * A configuration text with other lifetimes; comments, order and the rest stay. A rule that serves several routes by a placeholder
- * (`/{kind}/…`) keeps its ttl, and a route that shall differ gets a rule of its own before it. Throws InputError where no rule of
- * the file covers a route, ConfigError when the result is no valid configuration.
+ * A configuration text with other lifetimes; every other byte, comments with them, stays. A rule that serves several routes by a
+ * placeholder (`/{kind}/…`) takes the ttl that two thirds of the routes named here share, else keeps its own; each route that
+ * differs gets a copy of the rule before it. `changes` names every route of the log, changed or not. Throws InputError where no
+ * rule of the file covers a route, ConfigError when the result is no valid configuration.
  */
 export const patchTtls = (text: string, file: string, changes: readonly TtlChange[]): string => {
   const rules = parseConfig(text, file).rules;
-  const document = parseDocument(text);
-  const list = document.get('rules');
+  const list = parseDocument(text, { keepSourceTokens: true }).get('rules');
   if (!isSeq(list))
     throw new InputError(`${file}: has no rules; a rule such as { match: /**, ttl: 1h } gives the lifetimes a place`);
-  const perRule = groupByRule(rules, changes, file);
-  // from the last to the first, so that places before stay what they are
-  for (const [index, changesHere] of [...perRule].sort((a, b) => b[0] - a[0])) {
+  const edits: Edit[] = [];
+  for (const [index, here] of groupByRule(rules, changes, file)) {
     const node = list.items[index];
     if (!isMap(node)) throw new InputError(`${file}: rules[${index}] is not written out as a map`);
     const rule = rules[index]!;
     const placeholder = placeholderOf(rule);
-    if (placeholder === undefined) {
-      setTtl(document, node, changesHere[0]!.ttlSeconds);
-      continue;
-    }
-    const own = changesHere
-      .filter(({ ttlSeconds }) => ttlSeconds * 1000 !== rule.ttl)
-      .map((change) => ownRule(document, node, rule, placeholder, change));
-    list.items.splice(index, 0, ...own);
+    const ttl = placeholder === undefined ? here[0]!.ttlSeconds * 1000 : (sharedTtl(here) ?? rule.ttl);
+    if (ttl !== undefined && ttl !== rule.ttl) edits.push(ttlEdit(text, node, ttl, 0));
+    if (placeholder === undefined) continue;
+    const own = here.filter(({ ttlSeconds }) => ttlSeconds * 1000 !== ttl);
+    if (own.length > 0) edits.push(copiesEdit(text, node, rule, placeholder, own));
   }
-  const patched = document.toString({ lineWidth: 0, flowCollectionPadding: true });
+  const patched = apply(text, edits);
   parseConfig(patched, file);
   return patched;
 };
+
+const apply = (text: string, edits: readonly Edit[]): string =>
+  [...edits]
+    .sort((a, b) => b.from - a.from || b.to - a.to)
+    .reduce((result, { from, to, text: replacement }) => result.slice(0, from) + replacement + result.slice(to), text);
 
 const groupByRule = (
   rules: readonly RuleConfig[],
@@ -67,46 +74,74 @@ const placeholderOf = (rule: RuleConfig): string | undefined => {
   return name !== undefined && rule.match.includes(name) ? name : undefined;
 };
 
-const setTtl = (document: Document.Parsed, node: YAMLMap, ttlSeconds: number): void => {
-  const ttl = node.get('ttl', true);
-  const text = formatDuration(ttlSeconds * 1000);
-  if (isScalar(ttl)) ttl.value = text;
-  else node.set('ttl', document.createNode(text));
+/** Milliseconds; undefined when no ttl is shared by two thirds. */
+const sharedTtl = (changes: readonly TtlChange[]): number | undefined => {
+  const counts = new Map<number, number>();
+  for (const { ttlSeconds } of changes) counts.set(ttlSeconds, (counts.get(ttlSeconds) ?? 0) + 1);
+  const [ttlSeconds, n] = [...counts].sort((a, b) => b[1] - a[1])[0]!;
+  return n * 3 >= changes.length * 2 ? ttlSeconds * 1000 : undefined;
 };
 
-const ownRule = (
-  document: Document.Parsed,
+const pairOf = (node: YAMLMap, name: string): Pair<Scalar, Node> | undefined =>
+  node.items.find((pair): pair is Pair<Scalar, Node> => isScalar(pair.key) && pair.key.value === name);
+
+/** Where a node's text stands; `offset` is taken off, for texts cut out of the file. */
+const rangeOf = (node: Node, offset: number): { from: number; to: number } => {
+  const [from, to] = node.range!;
+  return { from: from - offset, to: to - offset };
+};
+
+/** Replaces the value of ttl, or puts one behind match. */
+const ttlEdit = (text: string, node: YAMLMap, ttlMs: number, offset: number): Edit => {
+  const ttl = pairOf(node, 'ttl')?.value;
+  if (ttl) return { ...rangeOf(ttl, offset), text: formatDuration(ttlMs) };
+  const match = pairOf(node, 'match')!;
+  const { to } = rangeOf(match.value!, offset);
+  const key = rangeOf(match.key, 0).from;
+  const column = key - (text.lastIndexOf('\n', key - 1) + 1);
+  return {
+    from: to,
+    to,
+    text: node.flow ? `, ttl: ${formatDuration(ttlMs)}` : `\n${' '.repeat(column)}ttl: ${formatDuration(ttlMs)}`,
+  };
+};
+
+/** Copies of a rule in front of it, each for one value of its placeholder. */
+const copiesEdit = (
+  text: string,
   node: YAMLMap,
   rule: RuleConfig,
   placeholder: string,
-  change: TtlChange,
-): YAMLMap => {
-  const copy = node.clone() as YAMLMap;
-  // an anchor may stand only once; what refers to it inside the copy is written out
-  visit(copy, {
-    Node: (_, inner) => {
-      if (!isAlias(inner)) inner.anchor = undefined as never;
-      inner.commentBefore = null;
-    },
+  changes: readonly TtlChange[],
+): Edit => {
+  const start = text.lastIndexOf('\n', node.range![0] - 1) + 1;
+  const source = text.slice(start, node.range![1]).trimEnd();
+  const copies = changes.map((change) => {
+    const value = kindIn(rule, placeholder, change);
+    const edits = [ttlEdit(text, node, change.ttlSeconds * 1000, start)];
+    visit(node, {
+      Scalar: (at, scalar) => {
+        if (at !== 'key' && typeof scalar.value === 'string' && scalar.value.includes(placeholder))
+          edits.push({ ...rangeOf(scalar, start), text: JSON.stringify(scalar.value.replaceAll(placeholder, value)) });
+      },
+      Node: (_, inner) => {
+        const anchor = 'anchor' in inner ? inner.anchor : undefined;
+        if (anchor) edits.push(anchorEdit(text, inner, anchor, start));
+      },
+    });
+    return apply(source, edits);
   });
-  const value =
-    rule.name!.replace('{', '').replace('}', '') === placeholder.slice(1, -1)
-      ? change.route
-      : valueIn(rule, placeholder, change);
-  copy.set('name', change.route);
-  copy.set('match', rule.match.replace(placeholder, value));
-  setTtl(document, copy, change.ttlSeconds);
-  for (const key of ['tags'] as const) {
-    const tags = copy.get(key);
-    if (isSeq(tags))
-      for (const tag of tags.items)
-        if (isScalar(tag) && typeof tag.value === 'string') tag.value = tag.value.replaceAll(placeholder, value);
-  }
-  return copy;
+  return { from: start, to: start, text: `${copies.join('\n')}\n` };
+};
+
+/** An anchor is defined once, in the rule copied from. */
+const anchorEdit = (text: string, node: Node, anchor: string, offset: number): Edit => {
+  const from = text.lastIndexOf(`&${anchor}`, node.range![0]);
+  const to = from + anchor.length + 1;
+  return { from: from - offset - (text[from - 1] === ' ' ? 1 : 0), to: to - offset, text: '' };
 };
 
 /** What the placeholder stood for in the URL of the change. */
-const valueIn = (rule: RuleConfig, placeholder: string, change: TtlChange): string => {
-  const { params } = compileRules({ rules: [rule] }).match(change.host, pathOf(change.url));
-  return params[placeholder.slice(1, -1)] ?? change.route;
-};
+const kindIn = (rule: RuleConfig, placeholder: string, change: TtlChange): string =>
+  compileRules({ rules: [rule] }).match(change.host, pathOf(change.url)).params[placeholder.slice(1, -1)] ??
+  change.route;
