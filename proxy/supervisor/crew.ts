@@ -186,8 +186,8 @@ export class Crew {
     this.#crashesMs = [...this.#crashesMs.filter((ms) => nowMs - ms < CRASHES.withinMs), nowMs];
     if (this.#crashesMs.length < CRASHES.most) return;
     this.#crashesMs = [];
-    this.#log.fatal({ child: this.name, how }, `${this.name}: crash after crash; what they share is set aside`);
     this.#events.onCrashes(child);
+    this.#log.fatal({ child: this.name, how }, `${this.name}: crash after crash; what they share is set aside`);
     for (const other of this.#children) other.kill();
   }
 

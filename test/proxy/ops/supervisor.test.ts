@@ -73,6 +73,80 @@ t.test('crash after crash, the database the workers share is marked and all of t
   t.ok((await askJson<Echo>(service.port, '/')).serial > 3);
 });
 
+t.test('one service through its life', async (t) => {
+  const service = await start(t);
+
+  await t.test('the bus carries a word from one worker to the others', async (t) => {
+    const speaker = await askJson<Echo>(service.port, '/say?word=hello');
+    for (;;) {
+      const other = await askJson<Echo>(service.port, '/');
+      if (other.pid === speaker.pid) t.same(other.heard, []);
+      else if (other.heard.length > 0) {
+        t.equal(other.heard[0]?.word, 'hello');
+        break;
+      }
+    }
+  });
+
+  await t.test('SIGTERM to one worker alone has it replaced', async (t) => {
+    const clients = load(service.port);
+    const { pid } = await askJson<Echo>(service.port, '/');
+    process.kill(pid, 'SIGTERM');
+    for (let gone = false; !gone; ) {
+      await askJson<Echo>(service.port, '/');
+      try {
+        process.kill(pid, 0);
+      } catch {
+        gone = true;
+      }
+    }
+    await clients.stop();
+    t.same(clients.result.failures, []);
+    t.equal((await askJson<{ ready: boolean }>(service.admin, '/health')).ready, true);
+  });
+
+  await t.test(
+    'a changed file is applied to all workers, a bad one is refused with its reason and the old stays',
+    async (t) => {
+      t.equal((await askJson<Echo>(service.port, '/')).ttl, 3_600_000);
+      const dir = join(service.file, '..');
+      writeFileSync(service.file, settings(dir, 'rules: [{ match: /**, ttl: 2h }]'));
+      await service.says(/configuration applied/);
+      for (let i = 0; i < 6; i++) t.equal((await askJson<Echo>(service.port, '/')).ttl, 7_200_000);
+
+      writeFileSync(service.file, settings(dir, 'rules: [{ match: /**, ttl: soon }]'));
+      const [, reason] = await service.says(/"reasons":\["([^\]]*)"\].*configuration refused/);
+      t.match(reason, /rules\.0\.ttl.*soon.*expected a duration/);
+      t.equal((await askJson<Echo>(service.port, '/')).ttl, 7_200_000);
+
+      writeFileSync(service.file, settings(dir, 'rules: [{ match: /**, ttl: 9h, name: refuse-me }]'));
+      await service.says(/cannot run on this.*configuration refused/);
+      t.equal((await askJson<Echo>(service.port, '/')).ttl, 7_200_000, 'what one worker refuses none keeps');
+
+      writeFileSync(service.file, settings(dir, 'rules: [{ match: /**, ttl: 3h }]'));
+      service.child.kill('SIGHUP');
+      await service.says(/logs reopened/);
+      await service.says(/(configuration applied[\s\S]*){2}/);
+      t.equal((await askJson<Echo>(service.port, '/')).ttl, 10_800_000);
+    },
+  );
+
+  await t.test('more workers and another address come without losing a request', async (t) => {
+    const clients = load(service.port);
+    const before = service.out().length;
+    const other = await freePort();
+    const text = readFileSync(service.file, 'utf8')
+      .replace('workers: 2', 'workers: 3')
+      .replace('listen: 127.0.0.1:0', `listen: ["127.0.0.1:0", "127.0.0.1:${other}"]`);
+    writeFileSync(service.file, text);
+    await service.says(/configuration applied/, before);
+    await clients.stop();
+    t.same(clients.result.failures, []);
+    const health = await askJson<{ workers: number }>(service.admin, '/health');
+    t.equal(health.workers, 3);
+  });
+});
+
 t.test('SIGTERM answers what was accepted, then all processes end with 0', async (t) => {
   const service = await start(t);
   const slow = askJson<Echo>(service.port, '/?wait=500');
@@ -81,66 +155,6 @@ t.test('SIGTERM answers what was accepted, then all processes end with 0', async
   t.type((await slow).pid, 'number');
   t.equal(await service.ended, 0);
   await t.rejects(askJson(service.port, '/'), { code: 'ECONNREFUSED' });
-});
-
-t.test('SIGTERM to one worker alone has it replaced', async (t) => {
-  const service = await start(t);
-  const clients = load(service.port);
-  const { pid } = await askJson<Echo>(service.port, '/');
-  process.kill(pid, 'SIGTERM');
-  for (let gone = false; !gone; ) {
-    await askJson<Echo>(service.port, '/');
-    try {
-      process.kill(pid, 0);
-    } catch {
-      gone = true;
-    }
-  }
-  await clients.stop();
-  t.same(clients.result.failures, []);
-  t.equal((await askJson<{ ready: boolean }>(service.admin, '/health')).ready, true);
-});
-
-t.test(
-  'a changed file is applied to all workers, a bad one is refused with its reason and the old stays',
-  async (t) => {
-    const service = await start(t);
-    t.equal((await askJson<Echo>(service.port, '/')).ttl, 3_600_000);
-    const dir = join(service.file, '..');
-    writeFileSync(service.file, settings(dir, 'rules: [{ match: /**, ttl: 2h }]'));
-    await service.says(/configuration applied/);
-    for (let i = 0; i < 6; i++) t.equal((await askJson<Echo>(service.port, '/')).ttl, 7_200_000);
-
-    writeFileSync(service.file, settings(dir, 'rules: [{ match: /**, ttl: soon }]'));
-    const [, reason] = await service.says(/"reasons":\["([^\]]*)"\].*configuration refused/);
-    t.match(reason, /rules\.0\.ttl.*soon.*expected a duration/);
-    t.equal((await askJson<Echo>(service.port, '/')).ttl, 7_200_000);
-
-    writeFileSync(service.file, settings(dir, 'rules: [{ match: /**, ttl: 9h, name: refuse-me }]'));
-    await service.says(/cannot run on this.*configuration refused/);
-    t.equal((await askJson<Echo>(service.port, '/')).ttl, 7_200_000, 'what one worker refuses none keeps');
-
-    writeFileSync(service.file, settings(dir, 'rules: [{ match: /**, ttl: 3h }]'));
-    service.child.kill('SIGHUP');
-    await service.says(/logs reopened/);
-    await service.says(/(configuration applied[\s\S]*){2}/);
-    t.equal((await askJson<Echo>(service.port, '/')).ttl, 10_800_000);
-  },
-);
-
-t.test('more workers and another address come without losing a request', async (t) => {
-  const service = await start(t);
-  const clients = load(service.port);
-  const other = await freePort();
-  const text = readFileSync(service.file, 'utf8')
-    .replace('workers: 2', 'workers: 3')
-    .replace('listen: 127.0.0.1:0', `listen: ["127.0.0.1:0", "127.0.0.1:${other}"]`);
-  writeFileSync(service.file, text);
-  await service.says(/configuration applied/);
-  await clients.stop();
-  t.same(clients.result.failures, []);
-  const health = await askJson<{ workers: number }>(service.admin, '/health');
-  t.equal(health.workers, 3);
 });
 
 t.test('a second instance on the same folder says who holds it and exits 1; a stale lock is taken over', async (t) => {
@@ -178,19 +192,6 @@ t.test('an address in use, or a worker that cannot run, ends the start with 2 an
   const broken = run(SUPERVISOR, [join(dir, 'x.yaml')], { ECHO_FAILS: 'no such thing' });
   t.equal(await broken.ended, 2);
   t.match(broken.out(), 'worker: no such thing');
-});
-
-t.test('the bus carries a word from one worker to the others', async (t) => {
-  const service = await start(t);
-  const speaker = await askJson<Echo>(service.port, '/say?word=hello');
-  for (;;) {
-    const other = await askJson<Echo>(service.port, '/');
-    if (other.pid === speaker.pid) t.same(other.heard, []);
-    else if (other.heard.length > 0) {
-      t.equal(other.heard[0]?.word, 'hello');
-      break;
-    }
-  }
 });
 
 t.test('counters in the primary outlive the worker that counted', async (t) => {
