@@ -44,9 +44,6 @@ export const lifetime = (entry: Aged, rule: LifetimeRule, jitterSeed = 0): Lifet
   source: sourceOf(entry, rule),
 });
 
-export const phaseAt = (ageSeconds: number, life: Omit<Lifetime, 'source'>): Phase =>
-  phaseOf(ageSeconds - life.ttlSeconds, life.graceSeconds, life.keepSeconds, life.staleIfErrorSeconds);
-
 /** `staleFor` seconds past the ttl; negative while fresh. */
 export const phaseOf = (staleFor: number, grace: number, keep: number, staleIfError: number): Phase => {
   if (staleFor < 0) return 'fresh';

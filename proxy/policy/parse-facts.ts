@@ -48,7 +48,21 @@ export const requestFacts = (
     // RFC 9110 14.2: Range is defined for GET alone; two lines are not one set of ranges.
     range: method === 'GET' && range.length === 1 ? range[0] : undefined,
     ifRange: firstOf(rawHeaders, 'if-range'),
-    field: (name) => normalisedField(name, linesOf(rawHeaders, name)),
+    field: remembered((name) => normalisedField(name, linesOf(rawHeaders, name))),
+  };
+};
+
+const REMEMBERED_FIELDS = 32;
+
+/** A head is looked at once per hit, often for the same Vary; at most REMEMBERED_FIELDS values are kept beside it. */
+const remembered = (read: RequestFacts['field']): RequestFacts['field'] => {
+  let known: Map<string, string | undefined> | undefined;
+  return (name) => {
+    if (known?.has(name)) return known.get(name);
+    const value = read(name);
+    known ??= new Map();
+    if (known.size < REMEMBERED_FIELDS) known.set(name, value);
+    return value;
   };
 };
 

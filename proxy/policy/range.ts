@@ -101,29 +101,3 @@ export const multipart = (
   const framing = heads.reduce((sum, head) => sum + head.length, tail.length);
   return { contentType: `multipart/byteranges; boundary=${boundary}`, heads, tail, length: body + framing };
 };
-
-/** A 206 as the origin described it; undefined when its Content-Range is no single byte range with a known whole, or disagrees with the length. */
-export interface Part extends ByteRange {
-  readonly total: number;
-}
-
-export const partOf = (contentRangeValue: string | undefined, bodyLength: number | undefined): Part | undefined => {
-  const match = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15})$/i.exec(contentRangeValue ?? '');
-  if (!match) return undefined;
-  const part = { start: Number(match[1]), end: Number(match[2]) + 1, total: Number(match[3]) };
-  if (part.end <= part.start || part.end > part.total) return undefined;
-  return bodyLength === undefined || bodyLength === part.end - part.start ? part : undefined;
-};
-
-/** A 206 is kept only where it is well described; parts combine only under one strong validator (RFC 9110 15.3.7.3). */
-export const partialStorable = (
-  facts: ResponseFacts,
-  contentRangeValue: string | undefined,
-  bodyLength: number,
-): Part | undefined => {
-  if (facts.status !== 206 || facts.etag === undefined || facts.etag.startsWith('W/')) return undefined;
-  return partOf(contentRangeValue, bodyLength);
-};
-
-export const combines = (a: Pick<ResponseFacts, 'etag'>, b: Pick<ResponseFacts, 'etag'>): boolean =>
-  a.etag?.startsWith('"') === true && a.etag === b.etag;

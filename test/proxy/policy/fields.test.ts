@@ -5,14 +5,11 @@ import { clientControl, replacesControl } from '../../../proxy/policy/client-con
 import { endToEnd, isProxyOwned, PROXY_OWNED } from '../../../proxy/policy/hop.ts';
 import { responseFacts } from '../../../proxy/policy/parse-facts.ts';
 import {
-  combines,
   contentRange,
   ifRangeHolds,
   MAX_RANGES,
   multipart,
   parseRange,
-  partialStorable,
-  partOf,
   unsatisfiedRange,
 } from '../../../proxy/policy/range.ts';
 import { date, pairs, rule } from './made.ts';
@@ -72,32 +69,6 @@ t.test('multipart/byteranges adds up', async (t) => {
   );
   t.equal(contentRange({ start: 0, end: 2 }, 10), 'bytes 0-1/10');
   t.equal(unsatisfiedRange(10), 'bytes */10');
-});
-
-t.test('parts an origin sent', async (t) => {
-  t.same(partOf('bytes 0-4/10', 5), { start: 0, end: 5, total: 10 });
-  for (const [value, length] of [
-    ['bytes 4-9/10', 5],
-    ['bytes 5-4/10', 0],
-    ['bytes 0-10/10', 11],
-    ['bytes */10', 0],
-    ['bytes 0-4/*', 5],
-    ['items 0-4/10', 5],
-    [undefined, 5],
-  ] as const)
-    t.equal(partOf(value, length), undefined, String(value));
-  const facts = (etag: string) => responseFacts(206, ['ETag', etag, 'Cache-Control', 'max-age=9']);
-  t.ok(partialStorable(facts('"a"'), 'bytes 0-4/10', 5));
-  t.notOk(partialStorable(facts('W/"a"'), 'bytes 0-4/10', 5));
-  t.notOk(partialStorable(responseFacts(206, []), 'bytes 0-4/10', 5));
-  t.same(
-    [
-      combines(facts('"a"'), facts('"a"')),
-      combines(facts('"a"'), facts('"b"')),
-      combines(facts('W/"a"'), facts('W/"a"')),
-    ],
-    [true, false, false],
-  );
 });
 
 t.test('hop-by-hop fields and those Connection names stay on their hop', async (t) => {

@@ -7,7 +7,7 @@ import {
   jittered,
   type LifetimeSource,
   lifetime,
-  phaseAt,
+  phaseOf,
   spread,
 } from '../../../proxy/policy/lifetime.ts';
 import { responseFacts } from '../../../proxy/policy/parse-facts.ts';
@@ -84,21 +84,15 @@ t.test('grace, keep and stale-if-error', async (t) => {
 });
 
 t.test('phases are half-open and follow each other', async (t) => {
-  const life = { ttlSeconds: 10, graceSeconds: 5, keepSeconds: 20, staleIfErrorSeconds: 3 };
-  for (const [age, phase] of [
-    [0, 'fresh'],
-    [9.999, 'fresh'],
-    [10, 'grace'],
-    [14.999, 'grace'],
-    [15, 'keep'],
-    [34.999, 'keep'],
-    [35, 'gone'],
-  ] as const)
-    t.equal(phaseAt(age, life), phase, `${age} s`);
-  t.equal(phaseAt(10, { ...life, graceSeconds: 0 }), 'keep');
-  t.equal(phaseAt(0, { ttlSeconds: 0, graceSeconds: 0, keepSeconds: 0, staleIfErrorSeconds: 0 }), 'gone');
-  t.equal(phaseAt(50, { ...life, staleIfErrorSeconds: 60 }), 'keep', 'stale-if-error runs beside grace and keep');
-  t.equal(phaseAt(70, { ...life, staleIfErrorSeconds: 60 }), 'gone');
+  const at = (age: number, staleIfError = 3, grace = 5) => phaseOf(age - 10, grace, 20, staleIfError);
+  t.same(
+    [0, 9.999, 10, 14.999, 15, 34.999, 35].map((age) => at(age)),
+    ['fresh', 'fresh', 'grace', 'grace', 'keep', 'keep', 'gone'],
+  );
+  t.equal(at(10, 3, 0), 'keep');
+  t.equal(phaseOf(0, 0, 0, 0), 'gone');
+  t.equal(at(50, 60), 'keep', 'stale-if-error runs beside grace and keep');
+  t.equal(at(70, 60), 'gone');
 });
 
 t.test('age on arrival and afterwards', async (t) => {
