@@ -74,7 +74,7 @@ const FAULTS: readonly Fault[] = [
     }),
   },
   {
-    name: 'sends a bomb of gzip', words: /pypi bad response/,
+    name: 'sends a bomb of gzip', words: /pypi (bad response|unavailable)/,
     socket: onRequest((socket) => {
       socket.write(head('200 OK', 'Content-Encoding: gzip', `Content-Length: ${BOMB.length}`));
       socket.write(BOMB);
