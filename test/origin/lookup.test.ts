@@ -11,8 +11,8 @@ import { type LookupStore, MAX_VALUE } from '../../origin/lookup/store.ts';
 import { parseProject } from '../../origin/pypi/project.ts';
 import { parseStoredProject } from '../../origin/pypi/stored-project.ts';
 import { startRedis } from './redis.ts';
-import { fairMs } from './start.ts';
-import { document, raw } from './upstream.ts';
+import { fairMs, start } from './start.ts';
+import { document, json, raw, scripted } from './upstream.ts';
 
 interface Bench {
   readonly store: LookupStore;
@@ -140,6 +140,35 @@ t.test('Redis: one command with the lifetime in it, under our prefix', async (t)
   t.ok(ttl > 595 && ttl <= 600, `${ttl} s`);
   await redis.set('lacquer:1:huge', Buffer.alloc(MAX_VALUE + 1));
   t.equal(await store.get('huge'), undefined, 'a value nobody here wrote');
+});
+
+t.test('Redis: what the origin keeps of a package', async (t) => {
+  const server = await startRedis();
+  const redis = new Redis(server.port);
+  const pypi = await scripted((_request, response) =>
+    json(response, document(), { etag: '"1"', 'x-pypi-last-serial': '42' }),
+  );
+  const origin = await start({
+    pypi: { url: pypi.url },
+    downloads: { url: 'off' },
+    lookup: { redis: server.url, timeout: '2s' },
+  });
+  t.teardown(async () => {
+    await origin.close();
+    await pypi.close();
+    redis.disconnect();
+    await server.stop();
+  });
+  for (let i = 0; (await redis.dbsize()) === 0; i++) await origin.words(`/version/flask-${i}/badge.svg`);
+  await origin.words('/version/Flask/badge.svg');
+  await until(async () => (await redis.exists('lacquer:1:last-project:flask')) === 1);
+  const fresh = await redis.ttl('lacquer:1:project:flask');
+  t.ok(fresh > 590 && fresh <= 600, `fresh for ${fresh} s`);
+  const last = await redis.ttl('lacquer:1:last-project:flask');
+  t.ok(last > 7 * 86_400 && last <= 7 * 86_400 + 600, `the last known for ${last} s`);
+  const record = String(await redis.get('lacquer:1:project:flask'));
+  t.match(JSON.parse(record), { value: { version: '1.2.3' }, etag: '"1"', serial: 42 });
+  t.ok(record.length < 2_000);
 });
 
 t.test('Redis down, hung or talking nonsense costs its timeout at most, and is left alone after a few', async (t) => {
