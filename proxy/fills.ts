@@ -32,16 +32,21 @@ export const openGate = (limits: { fills: number; queue: number }) => {
 };
 
 const HIT_FOR_MISS_MS = 120_000;
-const HIT_FOR_MISS_MAX = 10_000;
+const MARKS_MAX = 10_000;
+/** A refresh that came to nothing is not tried again at once: with the origin down, every hit in grace would ask it. */
+const REFRESH_PAUSE_MS = 1000;
 
 /** Keys whose last answer was not shareable: their requests do not wait for each other (Varnish's hit-for-miss). */
-export const openHitForMiss = (clock: () => number) => {
-  const until = new Map<string, number>(); // at most HIT_FOR_MISS_MAX, oldest out
+export const openHitForMiss = (clock: () => number) => openMarks(clock, HIT_FOR_MISS_MS);
+
+/** Keys that are remembered for a while. */
+const openMarks = (clock: () => number, forMs: number) => {
+  const until = new Map<string, number>(); // at most MARKS_MAX, oldest out
   return {
     mark(key: string): void {
       until.delete(key);
-      until.set(key, clock() + HIT_FOR_MISS_MS);
-      if (until.size > HIT_FOR_MISS_MAX) for (const oldest of until.keys()) return void until.delete(oldest);
+      until.set(key, clock() + forMs);
+      if (until.size > MARKS_MAX) for (const oldest of until.keys()) return void until.delete(oldest);
     },
     has(key: string): boolean {
       const end = until.get(key);
@@ -61,6 +66,14 @@ export type Joined = 'led' | 'joined' | 'alone';
 
 /** The table of fills under way, by key; several per key only where Vary tells them apart. */
 export const openFills = (deps: FillDeps, limits: { waiters: number; variants: number }) => {
+  const paused = openMarks(deps.clock, REFRESH_PAUSE_MS);
+  const watched: FillDeps = {
+    ...deps,
+    ended: (fill, result) => {
+      if (fill.background && !result.stored) paused.mark(fill.head.key.text);
+      deps.ended(fill, result);
+    },
+  };
   const table = new Map<string, Fill[]>(); // bounded by limits.fills + limits.queue
 
   const start = (
@@ -70,7 +83,7 @@ export const openFills = (deps: FillDeps, limits: { waiters: number; variants: n
     how: { background: boolean; solo: boolean },
     waiter: Waiter | undefined,
   ): Fill => {
-    const fill = new Fill(deps, head, caller, stale, how);
+    const fill = new Fill(watched, head, caller, stale, how);
     if (waiter) fill.add(waiter);
     if (!how.solo) {
       const list = table.get(head.key.text);
@@ -116,7 +129,7 @@ export const openFills = (deps: FillDeps, limits: { waiters: number; variants: n
     },
     /** Within grace: exactly one background fill. */
     refresh(head: RequestHead, caller: Caller, stale: Entry): boolean {
-      if (taking(head, undefined)) return false;
+      if (paused.has(head.key.text) || taking(head, undefined)) return false;
       start(head, caller, stale, { background: true, solo: false }, undefined);
       return true;
     },

@@ -271,7 +271,7 @@ export const openRequests = (deps: RequestDeps) => {
       if (serve.stored(head, client, entry, outcome.cache.ageSeconds, true, outcome)) return;
     }
     outcome.cache.why = error;
-    fail(head, client, outcome, STATUS_OF[error]);
+    fail(head, client, outcome, error === 'status' && origin ? origin.statusCode : STATUS_OF[error]);
   };
 
   /** caching.md 28: all variants; 200 with their number, 404 when there was none, 405 for whom it is not. */
