@@ -23,6 +23,8 @@ export interface ReplaySettings {
   readonly fetchMs: number;
   /** Every fetch, for a layer below. */
   readonly onFetch?: ((trial: number, arrival: Arrival) => void) | undefined;
+  /** Every request in every trial; `lateSeconds` past the ttl, Infinity where nothing is stored. */
+  readonly onEach?: ((trial: number, what: 'hit' | 'leads' | 'joins', lateSeconds: number) => void) | undefined;
 }
 
 const NONE = 0;
@@ -126,12 +128,14 @@ export class Replay {
       if (isWarm) totals.warmRequests[j] = totals.warmRequests[j]! + 1;
       if (phaseOf(staleFor, 0, 0, 0) === 'fresh') {
         this.#hit(totals, j, arrival, nowMs - this.#storedMs[x]!, fetchTakes, isWarm);
+        this.settings.onEach?.(j, 'hit', staleFor);
         const slot = group * trials.length + j;
         this.groupHits[slot] = this.groupHits[slot]! + 1;
         continue;
       }
       const mayStale = kind === OK ? staleFor : Number.POSITIVE_INFINITY;
       const joins = this.#doneMs[x]! !== NO_FLIGHT && this.#nextKind[x] !== UNSTORABLE;
+      this.settings.onEach?.(j, joins && coalesce ? 'joins' : 'leads', mayStale);
       if (joins && coalesce) {
         totals.joiners[j] = totals.joiners[j]! + 1;
         this.#late(totals, totals.staleJoiners, j, mayStale, Math.max(0, this.#doneMs[x]! - nowMs));

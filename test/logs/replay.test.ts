@@ -1,24 +1,11 @@
 import t from 'tap';
-import { type Arrival, arrivalOf } from '../../logs/arrival.ts';
-import { readLogs } from '../../logs/read.ts';
+import type { Arrival } from '../../logs/arrival.ts';
 import { Reorder } from '../../logs/reorder.ts';
 import { Replay, type ReplaySettings } from '../../logs/replay.ts';
 import { addTotals, newTotals } from '../../logs/replay-totals.ts';
-import { findSources } from '../../logs/sources.ts';
+import { nasaArrivals } from './trace.ts';
 
-const NASA = new URL('../fixtures/logs/nasa-1995-08-01.tsv.gz', import.meta.url).pathname;
-
-const nasa = async (): Promise<Arrival[]> => {
-  const arrivals: Arrival[] = [];
-  const order = new Reorder<Arrival>((arrival) => arrivals.push(arrival));
-  await readLogs(await findSources([NASA], 'tsv'), { format: 'tsv' }, (row) => {
-    const arrival = arrivalOf(row, false);
-    if (arrival) order.add(arrival.startMs, arrival);
-  });
-  order.end();
-  return arrivals;
-};
-const arrivals = await nasa();
+const arrivals = await nasaArrivals();
 
 const run = (change: Partial<ReplaySettings> & { ttls?: number[] }, list = arrivals) => {
   const { ttls = [900], ...rest } = change;
