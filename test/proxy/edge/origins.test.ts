@@ -1,5 +1,4 @@
 import { execFileSync } from 'node:child_process';
-import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
@@ -13,6 +12,7 @@ import { hostsFileAddresses } from '../../../proxy/origins/names.ts';
 import { type OpenOrigins, type OriginPool, openOrigins } from '../../../proxy/origins/origins.ts';
 import type { OriginServer } from '../../../proxy/origins/server.ts';
 import { compileRules } from '../../../proxy/rules.ts';
+import { nameserver } from './nameserver.ts';
 
 const NONE: ReadonlySet<string> = new Set();
 const key = (id: string) => ({ id });
@@ -218,34 +218,6 @@ t.test('connecting is given up after connectTimeout', async (t) => {
   t.ok(performance.now() - begin < 1500);
 });
 
-/** A DNS server answering A queries from `answer`: addresses and lifetime, or undefined for SERVFAIL. */
-const nameserver = async (t: Test, answer: () => { addresses: string[]; ttl: number } | undefined) => {
-  const socket = dgram.createSocket('udp4');
-  let asked = 0;
-  socket.on('message', (query, peer) => {
-    const type = query.readUInt16BE(query.length - 4 - (query.readUInt16BE(10) > 0 ? 11 : 0));
-    const found = answer();
-    if (type === 1) asked++;
-    const addresses = type === 1 && found ? found.addresses : [];
-    const questionEnd = query.indexOf(0, 12) + 5;
-    const head = Buffer.from(query.subarray(0, 12));
-    head.writeUInt16BE(found ? 0x8180 : 0x8182, 2);
-    head.writeUInt16BE(1, 4);
-    head.writeUInt16BE(addresses.length, 6);
-    head.writeUInt32BE(0, 8);
-    const records = addresses.map((address) => {
-      const record = Buffer.from([0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4, ...address.split('.').map(Number)]);
-      record.writeUInt32BE(found!.ttl, 6);
-      return record;
-    });
-    socket.send(Buffer.concat([head, query.subarray(12, questionEnd), ...records]), peer.port, peer.address);
-  });
-  socket.bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  t.teardown(() => socket.close());
-  return { at: `127.0.0.1:${socket.address().port}`, asked: () => asked };
-};
-
 t.test('names are asked again when their lifetime ends; the last good address outlives an outage of DNS', async (t) => {
   const port = await listening(
     t,
@@ -260,7 +232,8 @@ t.test('names are asked again when their lifetime ends; the last good address ou
     '127.0.0.3',
   );
   let state: { addresses: string[]; ttl: number } | undefined = { addresses: ['127.0.0.2'], ttl: 1 };
-  const server = await nameserver(t, () => state);
+  const server = await nameserver(() => state);
+  t.teardown(server.close);
   const { pool, counts } = origins(t, { origin: `http://origin.test:${port}`, nameservers: [server.at] });
   t.equal((await ask(picked(pool))).text, 'first');
   state = { addresses: ['127.0.0.3'], ttl: 1 };
@@ -276,7 +249,8 @@ t.test('names are asked again when their lifetime ends; the last good address ou
 });
 
 t.test('a name that does not resolve fails the request, not the program', async (t) => {
-  const server = await nameserver(t, () => undefined);
+  const server = await nameserver(() => undefined);
+  t.teardown(server.close);
   const { pool } = origins(t, { origin: 'http://gone.test:80', nameservers: [server.at] });
   await t.rejects(ask(picked(pool)), { code: 'ENOTFOUND' });
   await t.rejects(ask(picked(pool)), { code: 'ENOTFOUND' });
