@@ -6,6 +6,7 @@ const SAMPLE_MS = 10;
 export class EventLoopGauges {
   readonly #delay: IntervalHistogram = monitorEventLoopDelay({ resolution: SAMPLE_MS });
   #before = performance.eventLoopUtilization();
+  #memory = { rss: 0, heapUsed: 0 };
 
   constructor() {
     this.#delay.enable();
@@ -18,7 +19,8 @@ export class EventLoopGauges {
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, this.#before);
     this.#before = now;
-    const { rss, heapUsed } = process.memoryUsage();
+    this.#memory = memoryNow() ?? this.#memory;
+    const { rss, heapUsed } = this.#memory;
     return {
       event_loop_delay_mean_seconds: late(mean),
       event_loop_delay_p99_seconds: late(percentile99),
@@ -33,6 +35,15 @@ export class EventLoopGauges {
     this.#delay.disable();
   }
 }
+
+/** undefined when no file descriptor is left to ask with (libuv reads /proc): a gauge is nothing to die for. */
+const memoryNow = (): NodeJS.MemoryUsage | undefined => {
+  try {
+    return process.memoryUsage();
+  } catch {
+    return undefined;
+  }
+};
 
 /** Node records the time between two samples, nanoseconds; what is over the sampling interval is the delay. */
 const late = (ns: number): number => (Number.isFinite(ns) ? Math.max(0, ns / 1e9 - SAMPLE_MS / 1000) : 0);

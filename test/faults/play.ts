@@ -31,7 +31,7 @@ export const play = async (fault: Fault, stage: Stage, timing: Timing): Promise<
   await fault.begin(stage);
   await pause(timing.faultMs);
   await fault.end(stage);
-  const recoveredMs = await recovery(stage);
+  const { recoveredMs, last } = await recovery(stage);
   await pause(timing.healthyMs);
   const report = await load.stop();
 
@@ -48,7 +48,7 @@ export const play = async (fault: Fault, stage: Stage, timing: Timing): Promise<
   const allowedMs = stage.deadlineMs + SLACK_MS + 2 * report.stallMs;
   if (worstMs > allowedMs)
     problems.push(`an answer took ${Math.round(worstMs)} ms; ${Math.round(allowedMs)} are allowed`);
-  if (recoveredMs === undefined) problems.push(`not well again after ${RECOVERY_MS} ms`);
+  if (recoveredMs === undefined) problems.push(`not well again after ${RECOVERY_MS} ms: ${last}`);
   if (stage.program.child.exitCode !== null) problems.push('the program ended');
   else if (timing.countersMs > 0) {
     await pause(timing.countersMs);
@@ -60,19 +60,26 @@ export const play = async (fault: Fault, stage: Stage, timing: Timing): Promise<
 };
 
 /** Asks for what nobody asked before until the answer is right. */
-const recovery = async (stage: Stage): Promise<number | undefined> => {
+const recovery = async (stage: Stage): Promise<{ recoveredMs: number | undefined; last: string }> => {
   const beganMs = performance.now();
+  let last = '';
   for (let n = 0; performance.now() - beganMs < RECOVERY_MS; n++) {
     const wanted = stage.next(n);
     if (wanted.kind !== 'miss') continue;
-    const verdict = await ask(stage.port, wanted.path).then(
-      (answer) => stage.judge(wanted, answer),
-      () => 'broken' as const,
+    const isRight = await ask(stage.port, wanted.path).then(
+      (answer) => {
+        last = `${answer.status} ${answer.headers['cache-status']}`;
+        return stage.judge(wanted, answer) === 'right';
+      },
+      (error: Error) => {
+        last = error.message;
+        return false;
+      },
     );
-    if (verdict === 'right') return performance.now() - beganMs;
+    if (isRight) return { recoveredMs: performance.now() - beganMs, last };
     await pause(25);
   }
-  return undefined;
+  return { recoveredMs: undefined, last };
 };
 
 const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));

@@ -69,7 +69,10 @@ const main = async () => {
     const ended = await stage.close();
     if (ended !== 0) played.problems.push(`SIGTERM ended it with ${ended}`);
     console.log(row(cells(played)) + (played.problems.length > 0 ? `  FAILED: ${played.problems.join('; ')}` : ''));
-    if (played.problems.length > 0) for (const example of played.report.examples) console.log(`    ${example}`);
+    if (played.problems.length > 0) {
+      for (const line of [...played.report.examples, ...stage.program.out().split('\n').slice(-12)])
+        console.log(`    ${line.slice(0, 400)}`);
+    }
     failed += played.problems.length > 0 ? 1 : 0;
   }
   process.exit(failed > 0 ? 1 : 0);
