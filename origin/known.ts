@@ -62,7 +62,7 @@ const FAILURE_MS = 10_000;
 export class Known<T> {
   readonly #options: KnownOptions<T>;
   readonly #held = new LRUCache<string, Stored<T>>({ max: MAX_HELD });
-  readonly #failures = new LRUCache<string, { code: UpstreamCode; untilMs: number }>({ max: MAX_HELD });
+  readonly #failures = new LRUCache<string, { code: UpstreamCode; atMs: number }>({ max: MAX_HELD });
   /** Bounded by the gate before the source, which refuses what it cannot take. */
   readonly #flights = new Map<string, Promise<Answer<T>>>();
 
@@ -96,7 +96,8 @@ export class Known<T> {
     const last = newer(stored, this.#held.get(name));
     if (last) this.#held.set(name, last);
     const failure = this.#failures.get(name);
-    if (failure && this.#options.clock() < failure.untilMs) return this.#standIn(name, last, failure.code);
+    if (failure && Math.abs(this.#options.clock() - failure.atMs) < FAILURE_MS)
+      return this.#standIn(name, last, failure.code);
     try {
       const fetched = await this.#options.source(
         name,
@@ -109,7 +110,7 @@ export class Known<T> {
       return answerOf(known, undefined);
     } catch (error) {
       if (!(error instanceof UpstreamError)) throw error;
-      this.#failures.set(name, { code: error.code, untilMs: this.#options.clock() + FAILURE_MS });
+      this.#failures.set(name, { code: error.code, atMs: this.#options.clock() });
       return this.#standIn(name, last, error.code);
     }
   }

@@ -24,6 +24,10 @@ const BACK_OFF_MS = { first: 5_000, least: 1_000, most: 900_000 };
 /** What speaks against the upstream as a whole, not against one document of it. */
 const FAILURES: ReadonlySet<UpstreamCode> = new Set(['refused', 'timeout', 'bad-status']);
 
+/** Whether `untilMs` is still to come; one further off than it can have been set tells of a clock set back since. */
+const isBefore = (nowMs: number, untilMs: number, mostMs: number): boolean =>
+  nowMs < untilMs && untilMs - nowMs <= mostMs;
+
 /**
  * The way to one upstream: at most `parallel` requests under way and `perSecond` begun, none while it asked us to back off
  * (429, 503), and after five failures in a row one probe per window until it answers again.
@@ -77,8 +81,9 @@ export class Gate {
 
   #admit(): void {
     const nowMs = this.#limits.clock();
-    if (nowMs < this.#backOffUntilMs) throw new UpstreamError('backing-off', 'asked to wait');
-    if (this.#failures >= FAILURES_TO_OPEN && (nowMs < this.#openUntilMs || this.#probing))
+    if (isBefore(nowMs, this.#backOffUntilMs, BACK_OFF_MS.most))
+      throw new UpstreamError('backing-off', 'asked to wait');
+    if (this.#failures >= FAILURES_TO_OPEN && (isBefore(nowMs, this.#openUntilMs, OPEN_MS.most) || this.#probing))
       throw new UpstreamError('breaker-open', `${this.#failures} failures in a row`);
   }
 
@@ -126,12 +131,12 @@ export class Gate {
 
   #failed({ code, retryAfterMs }: UpstreamError): void {
     const nowMs = this.#limits.clock();
-    if (code === 'backing-off' && nowMs >= this.#backOffUntilMs) {
+    if (code === 'backing-off' && !isBefore(nowMs, this.#backOffUntilMs, BACK_OFF_MS.most)) {
       this.#backOffMs = Math.min(BACK_OFF_MS.most, this.#backOffMs * 2 || BACK_OFF_MS.first);
       const waitMs = retryAfterMs ?? this.#backOffMs;
       this.#backOffUntilMs = nowMs + Math.min(BACK_OFF_MS.most, Math.max(BACK_OFF_MS.least, waitMs));
     }
-    if (!FAILURES.has(code) || nowMs < this.#openUntilMs) return;
+    if (!FAILURES.has(code) || isBefore(nowMs, this.#openUntilMs, OPEN_MS.most)) return;
     this.#failures++;
     if (this.#failures < FAILURES_TO_OPEN) return;
     this.#openForMs = Math.min(OPEN_MS.most, this.#openForMs * 2 || OPEN_MS.first);

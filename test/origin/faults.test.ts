@@ -177,6 +177,23 @@ t.test('a PyPI that asks to wait is not asked again before its time', async (t) 
   );
 });
 
+t.test('a clock set back a day neither freezes a back-off nor a record', async (t) => {
+  const time = { nowMs: 1_700_000_000_000 };
+  const pypi = await scripted((_request, response) => response.writeHead(429, { 'retry-after': '60' }).end());
+  const origin = await start(
+    { ...DEADLINE, pypi: { url: pypi.url, ...LIMITS }, downloads: { url: 'off' } },
+    () => time.nowMs,
+  );
+  t.teardown(() => Promise.all([origin.close(), pypi.close()]));
+  t.match(await origin.words('/version/flask/badge.svg'), 'pypi unavailable');
+  pypi.play = (_request, response) => json(response, document());
+  time.nowMs -= 86_400_000;
+  t.equal(await origin.words('/version/flask/badge.svg'), 'pypi | 1.2.3');
+  time.nowMs -= 86_400_000;
+  pypi.play = (_request, response) => json(response, document('2.0'));
+  t.equal(await origin.words('/version/flask/badge.svg'), 'pypi | 2.0', 'a record from the future is checked again');
+});
+
 t.test('after five failures in a row one question per window, until it answers', async (t) => {
   const time = { nowMs: 1_700_000_000_000 };
   const pypi = await scripted((_request, response) => response.writeHead(500).end());

@@ -216,6 +216,26 @@ t.test('routes', async (t) => {
   );
 });
 
+t.test('any bytes for an address lead somewhere, and no name leads out of its place', async () => {
+  const part = fc.oneof(
+    anyText,
+    fc.webPath(),
+    fc.constantFrom('/version/', '/badge/', '/badge.svg', '%2e%2e', '%00', '?style=', '-', '_', '%'),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(part, { maxLength: 6 }).map((parts) => parts.join('')),
+      (target) => {
+        const route = routeOf(target);
+        if (route.to === 'package') return /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/.test(route.name);
+        if (route.to === 'content') return /^[!-~]+$/.test(contentUri(route.content));
+        return true;
+      },
+    ),
+    { numRuns: 1000 },
+  );
+});
+
 const picked = (text: string | Buffer, members: string[], pieces: number[] = []) => {
   const picker = new MemberPicker(members);
   const bytes = Buffer.from(text);
