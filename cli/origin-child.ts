@@ -1,13 +1,27 @@
 import { startOrigin } from '../origin/main.ts';
+import type { Meter } from '../origin/meter.ts';
 import { Counters } from '../proxy/counters.ts';
 import { EventLoopGauges } from '../proxy/event-loop.ts';
+import { Histogram } from '../proxy/histogram.ts';
 import { runChild } from '../proxy/supervisor/child-runtime.ts';
 
 // The process entry of the origin under the supervisor.
 runChild(async (config, { log }) => {
   const counters = new Counters();
   const loop = new EventLoopGauges();
-  const origin = await startOrigin(config, { log });
+  const durations = new Map<string, Histogram>(); // bounded by the labels of origin/meter.ts
+  const meter: Meter = {
+    count: (name, value) => counters.add(name, value),
+    observe: (name, us) => {
+      let histogram = durations.get(name);
+      if (!histogram) {
+        histogram = new Histogram();
+        durations.set(name, histogram);
+      }
+      histogram.observe(us);
+    },
+  };
+  const origin = await startOrigin(config, { log, meter });
   return {
     // The supervisor replaces an origin whose configuration changed.
     reload: async () => undefined,
@@ -22,7 +36,12 @@ runChild(async (config, { log }) => {
     delta: () => ({
       counters: counters.takeCounts(),
       gauges: { ...counters.gauges(), ...loop.take() },
-      histograms: {},
+      histograms: Object.fromEntries(
+        [...durations].flatMap(([name, histogram]) => {
+          const taken = histogram.take();
+          return taken ? [[name, taken]] : [];
+        }),
+      ),
     }),
   };
 });

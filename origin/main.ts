@@ -12,6 +12,7 @@ import { Known, type Manners } from './known.ts';
 import { listenOn } from './listen.ts';
 import { openEmbeddedStore } from './lookup/embedded.ts';
 import type { LookupStore } from './lookup/store.ts';
+import { type Meter, meteredImaging, meteredSource, meteredStore, NO_METER } from './meter.ts';
 import { httpPypi, type PypiClient } from './pypi/client.ts';
 import { mirrorPypi } from './pypi/mirror.ts';
 import { parseStoredDownloads, parseStoredProject } from './pypi/stored-project.ts';
@@ -23,6 +24,8 @@ export interface OriginDeps {
   /** Epoch ms; what lifetimes and limits are counted by. */
   readonly clock?: () => number;
   readonly manners?: Manners;
+  /** Where figures go; nowhere without it. */
+  readonly meter?: Meter;
 }
 
 export interface RunningOrigin {
@@ -38,17 +41,23 @@ const GOOD_MANNERS: Manners = { coalesce: true, revalidate: true };
 /** Opens the lookup store, then listens. Throws when either cannot be had. */
 export const startOrigin = async (
   config: Config,
-  { log, clock = Date.now, manners = GOOD_MANNERS }: OriginDeps,
+  { log, clock = Date.now, manners = GOOD_MANNERS, meter = NO_METER }: OriginDeps,
 ): Promise<RunningOrigin> => {
   const { origin } = config;
   const userAgent = `lacquer/${packageVersion} (${origin.contact ? `+${origin.contact}` : 'badge origin'})`;
   const warn = sparingly(log);
   const pypi = openPypi(origin, userAgent, clock);
   const downloads = openDownloads(origin, userAgent, clock);
-  const imaging = openImaging(origin, userAgent, clock);
-  const store = await openStore(origin, clock, (code, error) =>
-    warn(`lookup-${code}`, { err: error }, 'the lookup store fails; going on without it'),
+  const imaging = meteredImaging(
+    openImaging(origin, userAgent, clock),
+    origin.imaging.url ? 'remote' : 'embedded',
+    meter,
   );
+  const opened = await openStore(origin, clock, (code, error) => {
+    meter.count(`lookup_failures_total{code="${code}"}`);
+    warn(`lookup-${code}`, { err: error }, 'the lookup store fails; going on without it');
+  });
+  const store = meteredStore(opened, origin.lookup.redis ? 'redis' : 'embedded', meter);
   const { ttl: ttlMs, missingTtl: missingTtlMs, stale: staleMs } = origin.lookup;
   const known = { store, clock, manners, missingTtlMs, staleMs, ttlMs };
   const onStale = (of: string) => (name: string, code: string, checkedMs: number) =>
@@ -66,14 +75,14 @@ export const startOrigin = async (
       projects: new Known({
         ...known,
         name: 'project',
-        source: pypi.project,
+        source: meteredSource(pypi.project, 'pypi', meter),
         parse: parseStoredProject,
         onStale: onStale('pypi'),
       }),
       highest: new Known({
         ...known,
         name: 'highest',
-        source: pypi.highest,
+        source: meteredSource(pypi.highest, 'pypi-highest', meter),
         parse: (value) => (typeof value === 'string' ? value : undefined),
         onStale: onStale('pypi'),
       }),
@@ -82,7 +91,7 @@ export const startOrigin = async (
         new Known({
           ...known,
           name: 'downloads',
-          source: downloads.ask,
+          source: meteredSource(downloads.ask, 'downloads', meter),
           parse: parseStoredDownloads,
           ttlMs: origin.downloads.ttl,
           // counts are made once a day: who has none now has none for hours
@@ -92,6 +101,13 @@ export const startOrigin = async (
         }),
     },
   });
+  server.on('request', (_request, response) =>
+    response.once('finish', () =>
+      meter.count(
+        `badges_total{status="${response.statusCode}",badge="${response.getHeader('lacquer-badge') ?? 'good'}"}`,
+      ),
+    ),
+  );
   const closeParts = async () => {
     pypi.close();
     downloads?.close();

@@ -101,8 +101,28 @@ t.test('start: one command, a line per listener; then asked, purged, counted, ch
     },
   );
 
+  await t.test('what its origin did is in the metrics too', async (t) => {
+    const { body } = await ask(service.admin, '/metrics');
+    t.match(body, /^lacquer_badges_total\{status="307",badge="good"\} \d+$/m);
+    t.match(body, /^lacquer_upstream_requests_total\{upstream="pypi",result="found"\} 2$/m);
+    t.match(body, /^lacquer_imaging_seconds_count\{imaging="embedded",format="svg"\} \d+$/m);
+    t.match(body, /^lacquer_lookup_gets_total\{store="embedded",result="miss"\} \d+$/m);
+  });
+
   service.child.kill('SIGTERM');
   t.equal(await service.ended, 0);
+  const plan = lacquer(
+    ['check', '--plan', '-c', service.file, '--log', join(service.dir, 'access.ndjson')],
+    service.env,
+  );
+  t.equal(await plan.ended, 1, 'the file is still the bad one');
+  copyFileSync(packageFile('config/demo.yaml'), service.file);
+  const good = lacquer(
+    ['check', '--plan', '-c', service.file, '--log', join(service.dir, 'access.ndjson')],
+    service.env,
+  );
+  t.equal(await good.ended, 0, good.out());
+  t.match(good.out(), /hit ratio/);
   const lines = records(service.dir);
   t.equal(lines.filter(({ type }) => type === 'access').length, asked, 'a line per request, the last one too');
   const change = lines.find(({ type, prev }) => type === 'config' && prev !== undefined);
