@@ -5,11 +5,11 @@ import { packageFile } from '../config/package-root.ts';
 import { makeDay } from './upstream/day.ts';
 import { type Figures, replay, SETUPS } from './upstream/replay.ts';
 
-// npm run bench:upstream [-- --packages 5000 --views 30000 --seed 1 --write]
+// npm run bench:upstream [-- --packages 5000 --views 10000 --seed 1 --write]
 const { values } = parseArgs({
   options: {
     packages: { type: 'string', default: '5000' },
-    views: { type: 'string', default: '30000' },
+    views: { type: 'string', default: '10000' },
     seed: { type: 'string', default: '1' },
     write: { type: 'boolean', default: false },
   },

@@ -7,7 +7,7 @@ const MAX_KEYS = 100;
 export type Sparingly = (key: string, fields: object, message: string) => void;
 
 /** Warnings that come in floods, written at most once in ten seconds per key, with the number left out since. */
-export const sparingly = (log: Logger): ((key: string, fields: object, message: string) => void) => {
+export const sparingly = (log: Logger): Sparingly => {
   const said = new Map<string, { untilMs: number; left: number }>();
   return (key, fields, message) => {
     const nowMs = performance.now();

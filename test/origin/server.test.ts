@@ -253,6 +253,21 @@ t.test('downloads: one question a day for all three periods, at a pace', async (
   t.equal(await origin.words('/d/flask/badge.svg'), 'downloads | 157M/month');
 });
 
+t.test('downloads of many packages at once do not outrun the pace pypistats allows', async (t) => {
+  const pypi = await scripted((_request, response) => json(response, document()));
+  const stats = await scripted((_request, response) =>
+    json(response, { data: { last_day: 1, last_week: 2, last_month: 3 } }),
+  );
+  const origin = await start({ deadline: '1s', pypi: { url: pypi.url }, downloads: { url: stats.url } });
+  t.teardown(() => Promise.all([origin.close(), pypi.close(), stats.close()]));
+  const words = await Promise.all(
+    Array.from({ length: 12 }, (_, i) => origin.words(`/download/package-${i}/badge.svg`)),
+  );
+  t.equal(words.filter((text) => text === 'downloads | 3/month').length, 5);
+  t.equal(words.filter((text) => text === 'downloads | no data').length, 7, 'the others in time, and honestly');
+  t.equal(stats.seen.length, 5);
+});
+
 t.test('downloads from a file, from PyPI itself, or not at all', async (t) => {
   const pypi = await scripted((request, response) =>
     json(
