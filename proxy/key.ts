@@ -30,7 +30,7 @@ export const keyOf = (scheme: string, host: string, target: string, rule: Pick<R
   // RFC 9112 3.2.1: a query that is there and empty is not ours to take away; a rule that names parameters drops it with the rest
   const kept = mark >= 0 && (query !== '' || rule.query === 'all') ? `${path}?${query}` : path;
   const text = `${scheme}:${host.length}:${host}${kept}`;
-  const id = createHash('sha256').update(text).digest('hex').slice(0, 32);
+  const id = createHash('sha256').update(text).digest().toString('hex', 0, 16);
   return { text, id, target: kept };
 };
 

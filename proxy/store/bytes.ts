@@ -77,6 +77,10 @@ export class ByteReader {
     return from;
   }
 
+  skip(length: number): void {
+    this.#take(length);
+  }
+
   u8(): number {
     return this.#bytes[this.#take(1)]!;
   }

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import { LRUCache } from 'lru-cache';
 import type { Entry, Form } from '../entry.ts';
 import type { ResponseFacts } from '../policy/facts.ts';
 import { responseFacts } from '../policy/parse-facts.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { decodeForms, encodeForms } from './forms.ts';
-import { encodeHead, type Head, type HeadLine, type HeadTag, HOLE } from './head.ts';
+import { type DecodedHead, encodeHead, type Head, type HeadLine, type HeadTag, HOLE } from './head.ts';
 
 export const RECORD_VERSION = 1;
 const PURGED = 1;
@@ -31,16 +32,18 @@ export const encodeEntry = (
   entry: Entry,
   own: { readonly purgeSeq: number; readonly primary: string | undefined },
   isShared: (text: string) => boolean,
-): { head: Buffer; record: Buffer } => {
+): { head: Buffer; hash: Buffer; record: Buffer } => {
   const holes = new ByteWriter();
   const lines: HeadLine[] = [];
   const firstEtag = entry.forms[0]?.etag;
+  const tagLine = entry.tags.length > 0 ? entry.tags.join(' ') : undefined; // Surrogate-Key, as a rule
   const stored = Math.floor(entry.storedAtMs);
   for (let i = 0; i < entry.headers.length; i += 2) {
     const name = entry.headers[i]!;
     const value = entry.headers[i + 1]!;
     const date = canonicalDate(value);
     if (value === firstEtag) lines.push([name, HOLE.etag, '']);
+    else if (value === tagLine) lines.push([name, HOLE.tags, '']);
     else if (date === undefined && isShared(`${name}:${value}`)) lines.push([name, HOLE.none, value]);
     else if (date !== undefined) {
       lines.push([name, HOLE.date, '']);
@@ -55,7 +58,7 @@ export const encodeEntry = (
   const prefix = entry.keyText.slice(0, prefixEnd);
   const keyPrefix = isShared(`key:${prefix}`) ? prefix : '';
   const ofShield = entry.forms.length > 0 && entry.forms.every((form) => isShieldForm(form));
-  const head = encodeHead({
+  const { bytes: head, hash } = headBytes({
     status: entry.status,
     lines,
     tags,
@@ -68,7 +71,7 @@ export const encodeEntry = (
   const endless = !Number.isFinite(entry.initialAgeSeconds);
   out.u8(RECORD_VERSION);
   out.u8((entry.purgedAtMs === undefined ? 0 : PURGED) | (own.primary ? VARIANT : 0) | (endless ? ENDLESS_AGE : 0));
-  out.raw(headHash(head));
+  out.raw(hash);
   out.int(own.purgeSeq);
   out.time(stored);
   out.signed(stored - Math.floor(entry.requestedAtMs));
@@ -86,7 +89,7 @@ export const encodeEntry = (
   const record = Buffer.allocUnsafe(body.length + CRC_BYTES);
   body.copy(record);
   record.writeUInt32LE(crc32(body), body.length);
-  return { head, record };
+  return { head, hash, record };
 };
 
 /** What the sweeper and the reader ask of a record before anything else; undefined when it is torn or of another version. */
@@ -98,44 +101,87 @@ export const peek = (record: Buffer): { headHash: string; purgeSeq: number } | u
   return { headHash: reader.hex(8), purgeSeq: reader.int() };
 };
 
-/** The entry of a record that `peek` found whole; throws RangeError where record and head do not fit together. */
-export const decodeEntry = (record: Buffer, head: Head): StoredEntry => {
+/**
+ * The entry of a record that `peek` found whole; throws RangeError where record and head do not fit together. `keyText`:
+ * the one asked for, so that an equal text is not kept twice.
+ */
+export const decodeEntry = (record: Buffer, head: DecodedHead, keyText?: string): StoredEntry => {
   const reader = new ByteReader(record, 1, record.length - CRC_BYTES);
   const flags = reader.u8();
-  reader.hex(8);
+  reader.skip(8);
   const purgeSeq = reader.int();
   const storedAtMs = reader.time();
   const requestedAtMs = storedAtMs - reader.signed();
   const age = reader.int() / 1000;
   const purgedAtMs = flags & PURGED ? reader.time() : undefined;
   const primary = flags & VARIANT ? reader.hex(16) : undefined;
-  const keyText = head.keyPrefix + reader.text();
-  const headers: string[] = [];
-  for (const [name, hole, value] of head.lines) {
-    if (hole === HOLE.none) headers.push(name, value);
-    else if (hole === HOLE.text) headers.push(name, reader.text());
-    else if (hole === HOLE.date)
-      headers.push(name, new Date((Math.floor(storedAtMs / 1000) + reader.signed()) * 1000).toUTCString());
-    else headers.push(name, '');
+  const text = head.keyPrefix + reader.text();
+  const ownText = text === keyText ? keyText : text;
+  const values: string[] = [];
+  let dateMs: number | undefined;
+  for (const { hole, isDate } of head.holes) {
+    if (hole === HOLE.text) values.push(reader.text());
+    else if (hole === HOLE.date) {
+      const ms = (Math.floor(storedAtMs / 1000) + reader.signed()) * 1000;
+      if (isDate) dateMs ??= ms;
+      values.push(httpDate(ms));
+    }
   }
-  const tags = head.tags.map((tag) => tagFrom(tag, keyText, reader));
-  const vary = head.vary.map((name): [string, string | undefined] => [
-    name,
-    reader.u8() === 0 ? undefined : reader.text(),
-  ]);
+  const tags = head.tags.map((tag) => tagFrom(tag, ownText, reader));
+  const vary =
+    head.vary.length === 0
+      ? NO_VARY
+      : head.vary.map((name) => [name, reader.u8() === 0 ? undefined : reader.text()] as const);
   const forms = head.forms ?? decodeForms(reader);
-  for (const [i, [, hole]] of head.lines.entries()) if (hole === HOLE.etag) headers[i * 2 + 1] = forms[0]?.etag ?? '';
-  let facts: ResponseFacts | undefined;
+  const etag = forms[0]?.etag;
+  const headers = new Array<string>(head.lines.length * 2);
+  let hole = 0;
+  for (let i = 0; i < head.lines.length; i++) {
+    const [name, kind, value] = head.lines[i]!;
+    headers[i * 2] = name;
+    headers[i * 2 + 1] =
+      kind === HOLE.none
+        ? value
+        : kind === HOLE.etag
+          ? (etag ?? '')
+          : kind === HOLE.tags
+            ? tags.join(' ')
+            : values[hole++]!;
+  }
+  const facts = head.facts
+    ? { ...head.facts, dateMs: dateMs ?? head.facts.dateMs, etag: head.facts.etag ?? etag }
+    : factsOf(head.status, headers, forms);
   return {
-    keyText, status: head.status, headers, requestedAtMs, storedAtMs, tags, vary, forms, purgedAtMs, purgeSeq, primary,
+    keyText: ownText, status: head.status, headers, requestedAtMs, storedAtMs, tags, vary, forms, purgedAtMs, purgeSeq, primary, facts,
     initialAgeSeconds: flags & ENDLESS_AGE ? Number.POSITIVE_INFINITY : age,
     size: record.length,
-    // Parsed on first use: a walk over the store asks for them rarely. An own property, so that a spread takes it along.
-    get facts() {
-      facts ??= factsOf(head.status, headers, forms);
-      return facts;
-    },
   }; // biome-ignore format: the fields of an entry
+};
+
+const NO_VARY: Entry['vary'] = Object.freeze([]);
+
+// Most entries read one after the other came in the same second or show the same few dates.
+let lastDate = { ms: -1, text: '' };
+const httpDate = (ms: number): string => {
+  if (lastDate.ms !== ms) lastDate = { ms, text: new Date(ms).toUTCString() };
+  return lastDate.text;
+};
+
+// Building a head and its digest costs more than all the rest of a put; most puts repeat one of a few.
+const known = new LRUCache<string, { bytes: Buffer; hash: Buffer }>({ max: 2048 });
+const headBytes = (head: Head): { bytes: Buffer; hash: Buffer } => {
+  let signature = `${head.status}\n${head.keyPrefix}\n${head.vary.join()}`;
+  for (const [name, hole, value] of head.lines) signature += `\n${hole}${name}:${value}`;
+  for (const [kind, text] of head.tags) signature += `\n${kind} ${text}`;
+  for (const { coding, etag, body } of head.forms ?? [])
+    signature += `\n${coding} ${etag} ${body.kind === 'file' ? body.name + body.sha256 : ''}`;
+  let made = known.get(signature);
+  if (!made) {
+    const bytes = encodeHead(head);
+    made = { bytes, hash: headHash(bytes) };
+    known.set(signature, made);
+  }
+  return made;
 };
 
 export const headHash = (head: Buffer): Buffer => createHash('sha256').update(head).digest().subarray(0, 8);

@@ -13,7 +13,7 @@ import type { EnvHome } from './env-home.ts';
 import { Evictor } from './evictor.ts';
 import { Files } from './files.ts';
 import { Leases } from './leases.ts';
-import { MemoryTier } from './memory.ts';
+import { entriesOf, MemoryTier, matching } from './memory.ts';
 import { Objects } from './objects.ts';
 import { Popularity, slotOf } from './popularity.ts';
 import { countStep, planPurge } from './purge-writes.ts';
@@ -158,7 +158,7 @@ export class DiskStore implements Store {
     if (this.#shared && !this.#looked) this.#look();
     const node = this.#memory.get(key.text);
     if (node && (node.epoch === this.#purges.epoch || this.#isStillGood(node.text))) {
-      const entry = node.match(request);
+      const entry = matching(node, request);
       if (entry) {
         node.visited = true;
         this.#popularity.hit(node.slot);
@@ -194,7 +194,7 @@ export class DiskStore implements Store {
   #isStillGood(text: string): boolean {
     const node = this.#memory.get(text);
     if (!node) return false;
-    for (const entry of node.entries)
+    for (const entry of entriesOf(node))
       if (this.#purges.fate(entry, entry.purgeSeq) !== undefined) {
         this.#memory.drop(text);
         return false;
@@ -220,14 +220,14 @@ export class DiskStore implements Store {
 
   #fromDisk(disk: Disk, key: Key, request: RequestFacts): Entry | undefined {
     const id = Buffer.from(key.id, 'hex');
-    const found = this.#objects.read(disk.tables, id);
+    const found = this.#objects.read(disk.tables, id, key.text);
     if (found) return this.#usable(key, key.id, found);
     const index = disk.tables.vary.getBinary(id);
     if (!index) return undefined;
     const variants = decodeVariants(index);
     if (variants.keyText !== key.text) return undefined;
     for (const variant of selected(variants, request)) {
-      const one = this.#objects.read(disk.tables, Buffer.from(variant, 'hex'));
+      const one = this.#objects.read(disk.tables, Buffer.from(variant, 'hex'), key.text);
       const entry = one && this.#usable(key, variant, one);
       if (entry) return entry;
     }
@@ -271,11 +271,16 @@ export class DiskStore implements Store {
 
   /** Beside the other variants of the key that are in memory, in place of the one with the same values. */
   #toMemory(key: Key, entry: StoredEntry): void {
-    const others = entry.vary.length === 0 ? [] : (this.#memory.get(key.text)?.entries ?? []);
+    const others = entry.vary.length === 0 ? [] : this.#inMemory(key.text);
     const kept = others
       .filter((other) => other.vary.length > 0 && !sameVary(other, entry))
       .slice(0, this.#options.cache.variants - 1);
     this.#memory.set(key, slotOf(key.id), [entry, ...kept], this.#purges.epoch);
+  }
+
+  #inMemory(text: string): StoredEntry[] {
+    const node = this.#memory.get(text);
+    return node ? entriesOf(node) : [];
   }
 
   tierOf(_entry: Entry): Tier {
@@ -322,7 +327,7 @@ export class DiskStore implements Store {
 
   beginFill(key: Key): FillToken {
     if (this.#shared && !this.#looked) this.#look();
-    const token: Token = { ...this.#purges.token(), tags: this.#memory.get(key.text)?.entries[0]?.tags };
+    const token: Token = { ...this.#purges.token(), tags: this.#memory.get(key.text)?.first.tags };
     return token;
   }
 
@@ -458,15 +463,14 @@ export class DiskStore implements Store {
   #purgeMemory(what: PurgeMatch, { soft, dryRun }: { soft: boolean; dryRun: boolean }): number {
     let count = 0;
     for (const node of this.#memory.nodes()) {
-      const hit = node.entries.filter((entry) => hits(what, entry));
+      const entries = entriesOf(node);
+      const hit = entries.filter((entry) => hits(what, entry));
       count += hit.length;
       if (hit.length === 0 || dryRun) continue;
       const atMs = this.#options.clock();
       const left = soft
-        ? node.entries.map((entry) =>
-            hit.includes(entry) ? { ...entry, purgedAtMs: entry.purgedAtMs ?? atMs } : entry,
-          )
-        : node.entries.filter((entry) => !hit.includes(entry));
+        ? entries.map((entry) => (hit.includes(entry) ? { ...entry, purgedAtMs: entry.purgedAtMs ?? atMs } : entry))
+        : entries.filter((entry) => !hit.includes(entry));
       if (left.length === 0) this.#memory.drop(node.text);
       else this.#memory.set(node, node.slot, left, node.epoch);
     }

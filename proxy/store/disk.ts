@@ -4,8 +4,8 @@ import { TABLES, type TableName, type Tables, View } from './view.ts';
 
 const STATE = Buffer.from('state');
 /** Of operations in one transaction, and of the time that planning them may hold the event loop. */
-const BATCH = 256;
-const BATCH_MS = 5;
+const BATCH = 512;
+const BATCH_MS = 8;
 const TRIES = 100;
 /** Operations waiting for their batch; past it new ones are refused. */
 const QUEUE = 20_000;

@@ -7,6 +7,8 @@ import { isAlive } from './files.ts';
 export const FORMAT = 'v1';
 const ASIDE_KEPT = 2;
 const MIN_FREE = 4 * 1024 * 1024;
+/** With so much left the question is not asked again for a quarter of a second. */
+const ROOMY = 256 * 1024 * 1024;
 
 /**
  * The folders of the cache: `dir/v1` with the database and `bodies`, and `shields.dir/v1`. The database is disposable: a
@@ -18,6 +20,7 @@ export class EnvHome {
   readonly bodies: string;
   readonly shields: string;
   #marker: string | undefined;
+  #roomUntilMs = 0;
 
   constructor(cacheDir: string, shieldsDir: string) {
     this.root = cacheDir;
@@ -71,8 +74,12 @@ export class EnvHome {
 
   /** Less than this left on the file system: no more writing (a commit that hits the end of the disk costs more). */
   isFull(): boolean {
+    const now = performance.now();
+    if (now < this.#roomUntilMs) return false;
     const { bavail, bsize, blocks } = statfsSync(this.db);
-    return bavail * bsize < Math.min(MIN_FREE, (blocks * bsize) / 20);
+    const free = bavail * bsize;
+    if (free > ROOMY) this.#roomUntilMs = now + 250;
+    return free < Math.min(MIN_FREE, (blocks * bsize) / 20);
   }
 
   async close(): Promise<void> {

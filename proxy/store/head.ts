@@ -1,9 +1,11 @@
 import type { Form } from '../entry.ts';
+import type { ResponseFacts } from '../policy/facts.ts';
+import { responseFacts } from '../policy/parse-facts.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { decodeForms, encodeForms } from './forms.ts';
 
-/** What stands in a line's place in the record: nothing, a date as seconds from storedAt, the text, or the first form's ETag. */
-export const HOLE = { none: 0, date: 1, text: 2, etag: 3 } as const;
+/** What stands for a line's value in the record: nothing, a date as seconds from storedAt, the text, or nothing again: the first form's ETag, all the tags. */
+export const HOLE = { none: 0, date: 1, text: 2, etag: 3, tags: 4 } as const;
 export type Hole = (typeof HOLE)[keyof typeof HOLE];
 export type HeadLine = readonly [name: string, hole: Hole, value: string];
 /** 'piece': the text, then a piece of the key's text; 'text': all of it in the record. */
@@ -18,6 +20,14 @@ export interface Head {
   readonly vary: readonly string[];
   /** Forms of a shield: one object for all its URIs, so that they share its bytes in memory too. */
   readonly forms: readonly Form[] | undefined;
+}
+
+/** A head as it is read: with what can be known from it alone, once for all its entries. */
+export interface DecodedHead extends Head {
+  /** Lines whose value stands in the record. */
+  readonly holes: readonly { readonly hole: Hole; readonly isDate: boolean }[];
+  /** What the lines say but for Date and ETag; undefined where a line with a meaning for the cache differs from entry to entry. */
+  readonly facts: ResponseFacts | undefined;
 }
 
 const TAG_KINDS = ['whole', 'piece', 'text'] as const;
@@ -45,7 +55,7 @@ export const encodeHead = (head: Head): Buffer => {
 };
 
 /** Throws RangeError on a torn one. */
-export const decodeHead = (bytes: Buffer): Head => {
+export const decodeHead = (bytes: Buffer): DecodedHead => {
   const reader = new ByteReader(bytes);
   const status = reader.int();
   const keyPrefix = reader.text();
@@ -63,10 +73,36 @@ export const decodeHead = (bytes: Buffer): Head => {
   const vary: string[] = [];
   for (let left = reader.int(); left > 0; left--) vary.push(reader.text());
   const forms = reader.u8() === 1 ? decodeForms(reader) : undefined;
-  return { status, lines, tags, keyPrefix, vary, forms };
+  const holes = lines.filter(([, hole]) => hole === HOLE.date || hole === HOLE.text);
+  return {
+    status, lines, tags, keyPrefix, vary, forms, facts: sharedFacts(status, lines),
+    holes: holes.map(([name, hole]) => ({ hole, isDate: hole === HOLE.date && name.toLowerCase() === 'date' })),
+  }; // biome-ignore format: the fields of a head
+};
+
+const MEANT = new Set([
+  'cache-control',
+  'cdn-cache-control',
+  'expires',
+  'vary',
+  'age',
+  'set-cookie',
+  'last-modified',
+  'lacquer-badge',
+]);
+
+const sharedFacts = (status: number, lines: readonly HeadLine[]): ResponseFacts | undefined => {
+  const shared: string[] = [];
+  for (const [name, hole, value] of lines) {
+    const lower = name.toLowerCase();
+    if (hole === HOLE.none) shared.push(name, value);
+    else if (MEANT.has(lower) || (lower === 'date' && hole !== HOLE.date) || (lower === 'etag' && hole !== HOLE.etag))
+      return undefined;
+  }
+  return responseFacts(status, shared);
 };
 
 const holeOf = (value: number): Hole => {
-  if (value === HOLE.none || value === HOLE.date || value === HOLE.text || value === HOLE.etag) return value;
+  for (const hole of Object.values(HOLE)) if (value === hole) return hole;
   throw new RangeError('unknown kind of line');
 };

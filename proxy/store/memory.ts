@@ -3,50 +3,32 @@ import { isInPreferredLanguage, variantMatches } from '../policy/vary.ts';
 import type { StoredEntry } from './codec.ts';
 import type { Resident, Sieve } from './sieve.ts';
 
-/** Heap bytes of an entry beside its texts and inline bodies; measured by bench/store.ts over a million of them. */
-const NODE_BYTES = 900;
+/** Heap bytes of an entry and its node beside texts, lines and inline bodies; measured by bench/store/heap.ts. */
+const NODE_BYTES = 380;
+const ENTRY_BYTES = 340;
 const FORM_BYTES = 250;
 
 /** All variants of one key that are in memory. */
-export class KeyNode implements Resident {
+export interface KeyNode extends Resident {
   readonly text: string;
   readonly id: string;
   readonly slot: number;
-  readonly entries: StoredEntry[];
-  readonly weight: number;
+  readonly first: StoredEntry;
+  readonly others: readonly StoredEntry[];
   /** The purge epoch at which its entries were last found alive. */
   epoch: number;
-  visited = false;
-  newer: Resident | undefined = undefined;
-  older: Resident | undefined = undefined;
-  readonly #tier: MemoryTier;
-
-  constructor(
-    tier: MemoryTier,
-    key: { text: string; id: string },
-    slot: number,
-    entries: StoredEntry[],
-    epoch: number,
-  ) {
-    this.#tier = tier;
-    this.text = key.text;
-    this.id = key.id;
-    this.slot = slot;
-    this.entries = entries;
-    this.epoch = epoch;
-    this.weight = NODE_BYTES + key.text.length * 2;
-    for (const entry of entries) this.weight += weightOf(entry);
-  }
-
-  match(request: RequestFacts): StoredEntry | undefined {
-    for (const entry of this.entries) if (entry.vary.length === 0 || variantMatches(entry.vary, request)) return entry;
-    return this.entries.find((entry) => isInPreferredLanguage(entry, request));
-  }
-
-  dropped(): void {
-    this.#tier.forget(this);
-  }
 }
+
+const NONE: readonly StoredEntry[] = Object.freeze([]);
+
+export const entriesOf = ({ first, others }: KeyNode): StoredEntry[] => [first, ...others];
+
+/** The variant that answers the request, without work where there are none. */
+export const matching = (node: KeyNode, request: RequestFacts): StoredEntry | undefined => {
+  if (variantMatches(node.first.vary, request)) return node.first;
+  for (const entry of node.others) if (variantMatches(entry.vary, request)) return entry;
+  return entriesOf(node).find((entry) => isInPreferredLanguage(entry, request));
+};
 
 /** Entries decoded and ready to be served, by key text; bounded by the sieve it shares with the bytes of shields. */
 export class MemoryTier {
@@ -67,9 +49,15 @@ export class MemoryTier {
     return this.#nodes.size;
   }
 
-  set(key: { text: string; id: string }, slot: number, entries: StoredEntry[], epoch: number): void {
+  set(key: { text: string; id: string }, slot: number, entries: readonly StoredEntry[], epoch: number): void {
     this.drop(key.text);
-    const node = new KeyNode(this, key, slot, entries, epoch);
+    const first = entries[0]!;
+    const others = entries.length > 1 ? entries.slice(1) : NONE;
+    let weight = NODE_BYTES + key.text.length;
+    for (const entry of entries) weight += weightOf(entry);
+    const node: KeyNode = {
+      text: key.text, id: key.id, slot, first, others, epoch, weight, visited: false, newer: undefined, older: undefined, owner: this,
+    }; // biome-ignore format: the fields of a node
     this.#nodes.set(node.text, node);
     this.#byId.set(node.id, node);
     if (!this.#sieve.add(node)) this.forget(node);
@@ -95,14 +83,16 @@ export class MemoryTier {
     for (const text of [...this.#nodes.keys()]) this.drop(text);
   }
 
-  forget(node: KeyNode): void {
-    this.#nodes.delete(node.text);
-    this.#byId.delete(node.id);
+  forget(item: Resident): void {
+    const { text, id } = item as KeyNode;
+    this.#nodes.delete(text);
+    this.#byId.delete(id);
   }
 }
 
 const weightOf = (entry: StoredEntry): number => {
-  let weight = entry.headers.length * 8 + entry.keyText.length;
+  let weight = ENTRY_BYTES + entry.headers.length * 8;
+  for (const tag of entry.tags) weight += 50 + tag.length;
   for (const form of entry.forms) if (form.body.kind === 'inline') weight += FORM_BYTES + form.body.bytes.length;
   for (const [name, value] of entry.vary) weight += name.length + (value?.length ?? 0) + 80;
   return weight;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Entry } from '../entry.ts';
 import { decodeEntry, encodeEntry, headHash, peek, type StoredEntry } from './codec.ts';
-import { decodeHead, type Head } from './head.ts';
+import { type DecodedHead, decodeHead } from './head.ts';
 import { addToTag, removeFromTag } from './tags.ts';
 import type { Tables, View } from './view.ts';
 
@@ -23,16 +23,16 @@ export type Found = { readonly entry: StoredEntry } | 'corrupt' | undefined;
  * changed together. Holds caches only: any number of processes may have one.
  */
 export class Objects {
-  readonly #heads = new LRUCache<string, Head>({ max: HEADS });
+  readonly #heads = new LRUCache<string, DecodedHead>({ max: HEADS });
   readonly #seen = new LRUCache<string, true>({ max: SEEN });
 
   /** From the last commit; the id is 16 bytes. */
-  read(source: Pick<Tables, 'uris' | 'heads'>, id: Buffer): Found {
+  read(source: Pick<Tables, 'uris' | 'heads'>, id: Buffer, keyText: string): Found {
     const record = source.uris.getBinary(id);
-    return record && this.decode(record, (hash) => source.heads.getBinary(hash));
+    return record && this.decode(record, (hash) => source.heads.getBinary(hash), keyText);
   }
 
-  decode(record: Buffer, headOf: (hash: Buffer) => Buffer | undefined): Found {
+  decode(record: Buffer, headOf: (hash: Buffer) => Buffer | undefined, keyText?: string): Found {
     const about = peek(record);
     if (!about) return 'corrupt';
     let head = this.#heads.get(about.headHash);
@@ -43,14 +43,13 @@ export class Objects {
       head = decodeHead(bytes);
       this.#heads.set(about.headHash, head);
     }
-    return decoded(record, head);
+    return decoded(record, head, keyText);
   }
 
   /** Writes or replaces the object of `id`; the bytes it takes more than before, files included. */
   write(view: View, id: string, entry: Entry, primary: string | undefined): number {
     const own = { purgeSeq: view.state.purgeSeq, primary };
-    const { head, record } = encodeEntry(entry, own, this.#isShared);
-    const hash = headHash(head);
+    const { head, hash, record } = encodeEntry(entry, own, this.#isShared);
     const known = view.get('heads', hash);
     if (known && !known.equals(head)) throw new RangeError('two heads of one digest');
     if (!known) view.put('heads', hash, head);
@@ -81,8 +80,8 @@ export class Objects {
   /** The same object with the time of its soft purge in it; an earlier one stays (caching.md 28). */
   soften(view: View, id: string, entry: StoredEntry, atMs: number): void {
     if (entry.purgedAtMs !== undefined && entry.purgedAtMs <= atMs) return;
-    const { head, record } = encodeEntry({ ...entry, purgedAtMs: atMs }, entry, this.#isShared);
-    if (!view.get('heads', headHash(head))) view.put('heads', headHash(head), head);
+    const { head, hash, record } = encodeEntry({ ...entry, purgedAtMs: atMs }, entry, this.#isShared);
+    if (!view.get('heads', hash)) view.put('heads', hash, head);
     view.put('uris', Buffer.from(id, 'hex'), record);
   }
 
@@ -104,9 +103,9 @@ export class Objects {
 }
 
 // The checksum holds, so this is a record and a head that do not belong together: as good as torn.
-const decoded = (record: Buffer, head: Head): Found => {
+const decoded = (record: Buffer, head: DecodedHead, keyText: string | undefined): Found => {
   try {
-    return { entry: decodeEntry(record, head) };
+    return { entry: decodeEntry(record, head, keyText) };
   } catch (error) {
     if (error instanceof RangeError) return 'corrupt';
     throw error;

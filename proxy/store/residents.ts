@@ -2,25 +2,9 @@ import type { Resident, Sieve } from './sieve.ts';
 
 const NODE_BYTES = 400;
 
-class ResidentBytes implements Resident {
+interface ResidentBytes extends Resident {
   readonly sha256: string;
   readonly bytes: Buffer;
-  readonly weight: number;
-  visited = false;
-  newer: Resident | undefined = undefined;
-  older: Resident | undefined = undefined;
-  readonly #table: Map<string, ResidentBytes>;
-
-  constructor(table: Map<string, ResidentBytes>, sha256: string, bytes: Buffer) {
-    this.#table = table;
-    this.sha256 = sha256;
-    this.bytes = bytes;
-    this.weight = NODE_BYTES + bytes.length;
-  }
-
-  dropped(): void {
-    this.#table.delete(this.sha256);
-  }
 }
 
 /** Bytes of files that are in memory, by their digest: one copy however many entries show them. Bounded by the sieve. */
@@ -41,8 +25,21 @@ export class Residents {
 
   add(sha256: string, bytes: Buffer): void {
     if (this.#table.has(sha256)) return;
-    const item = new ResidentBytes(this.#table, sha256, bytes);
+    const weight = NODE_BYTES + bytes.length;
+    const item: ResidentBytes = {
+      sha256,
+      bytes,
+      weight,
+      visited: false,
+      newer: undefined,
+      older: undefined,
+      owner: this,
+    };
     if (this.#sieve.add(item)) this.#table.set(sha256, item);
+  }
+
+  forget(item: Resident): void {
+    this.#table.delete((item as ResidentBytes).sha256);
   }
 
   get size(): number {

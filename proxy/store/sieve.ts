@@ -4,8 +4,8 @@ export interface Resident {
   visited: boolean;
   newer: Resident | undefined;
   older: Resident | undefined;
-  /** Told that it had to go. */
-  dropped(): void;
+  /** Whom to tell that it had to go. */
+  readonly owner: { forget(item: Resident): void };
 }
 
 /**
@@ -62,6 +62,6 @@ export class Sieve {
     this.#hand = at.newer;
     this.remove(at);
     this.evictions++;
-    at.dropped();
+    at.owner.forget(at);
   }
 }
