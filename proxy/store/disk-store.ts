@@ -53,6 +53,8 @@ export interface StoreOptions {
   readonly bus?: Bus | undefined;
   /** When an entry is of no use to anyone under the rules of that moment, epoch ms; without it nothing is swept for its age. */
   readonly deadAtMs?: ((entry: Entry) => number) | undefined;
+  /** Between two tries to open a directory that could not be used. */
+  readonly retryMs?: number;
 }
 
 interface Token extends FillToken, Begun {
@@ -92,7 +94,8 @@ export class DiskStore implements Store {
   /** The database was set aside or lost: what is missing now may have been there. */
   #lostAtMs: number | undefined;
   #receipts = 0;
-  #retry: NodeJS.Timeout | undefined;
+  /** Whoever keeps trying to open the database stops. */
+  beforeClose: () => Promise<void> | undefined = () => undefined;
 
   constructor(options: StoreOptions, home: EnvHome) {
     const { cache, shields, clock, log, count } = options;
@@ -538,20 +541,24 @@ export class DiskStore implements Store {
     }; // biome-ignore format: one row of figures
   }
 
-  /** The timer that tries to open the database again. */
-  retry(timer: NodeJS.Timeout | undefined): void {
-    clearInterval(this.#retry);
-    this.#retry = timer;
+  get isAttached(): boolean {
+    return this.#disk !== undefined;
+  }
+
+  /** Lets go of the database: another process has set it aside. */
+  async detach(): Promise<void> {
+    const disk = this.#disk;
+    this.#disk = undefined;
+    this.#memory.clear();
+    await disk?.close();
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#retry);
+    await this.beforeClose();
     this.#sweeper.close();
     this.#leases.close();
-    const disk = this.#disk;
-    this.#disk = undefined;
-    await disk?.close();
-    await this.#home.close();
+    await this.detach();
+    this.#home.close();
     this.#bodies.close();
   }
 }

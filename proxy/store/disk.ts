@@ -3,6 +3,8 @@ import { decodeState, EMPTY_STATE, encodeState, type State } from './state.ts';
 import { TABLES, type TableName, type Tables, View } from './view.ts';
 
 const STATE = Buffer.from('state');
+const RESERVE = Buffer.from('reserve');
+const RESERVE_BYTES = 256 * 1024;
 /** Of operations in one transaction, and of the time that planning them may hold the event loop. */
 const BATCH = 512;
 const BATCH_MS = 8;
@@ -68,7 +70,14 @@ export class Disk {
       await made.catch(rethrow);
     }
     disk.refresh();
+    await disk.#reserve();
     return disk;
+  }
+
+  /** Pages written and freed again: on a disk that has become full a purge can still be committed with them. */
+  async #reserve(): Promise<void> {
+    await this.#meta.put(RESERVE, Buffer.alloc(RESERVE_BYTES), 1).catch(rethrow);
+    await this.#meta.remove(RESERVE).catch(rethrow);
   }
 
   /** The state as of this event-loop turn: true when somebody has written since the last look. */

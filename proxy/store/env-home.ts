@@ -1,6 +1,15 @@
-import { mkdirSync, readdirSync, renameSync, rmSync, statfsSync, unlinkSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
+import { damageIn } from './database-check.ts';
 import { isAlive } from './files.ts';
 
 /** Raised when a record, a row or a file is laid out otherwise: older folders are set aside, not read. */
@@ -9,17 +18,21 @@ const ASIDE_KEPT = 2;
 const MIN_FREE = 4 * 1024 * 1024;
 /** With so much left the question is not asked again for a quarter of a second. */
 const ROOMY = 256 * 1024 * 1024;
+/** Leaf pages looked at on every start: fifty milliseconds' worth. After a death while opening, or several, all of them. */
+const SOME_LEAVES = 2000;
+const SUSPICIOUS_DEATHS = 3;
+const LOCK_TRIES = 200;
+const LOCK_PAUSE_MS = 25;
 
 /**
  * The folders of the cache: `dir/v1` with the database and `bodies`, and `shields.dir/v1`. The database is disposable: a
- * file that cannot be opened, or at which a process died while opening, is set aside and an empty one takes its place.
+ * file that is damaged is set aside and an empty one takes its place. Who has it open says so by a file `running.PID`.
  */
 export class EnvHome {
   readonly root: string;
   readonly db: string;
   readonly bodies: string;
   readonly shields: string;
-  #marker: string | undefined;
   #roomUntilMs = 0;
 
   constructor(cacheDir: string, shieldsDir: string) {
@@ -38,41 +51,65 @@ export class EnvHome {
     return others;
   }
 
-  /** Before lmdb touches the file: true when an earlier process died at just that. */
-  beginOpening(): boolean {
-    const stale = this.#markers('opening').filter((pid) => !isAlive(pid) || pid === process.pid);
-    for (const pid of stale) unlinkSync(join(this.db, `opening.${pid}`));
-    this.#marker = join(this.db, `opening.${process.pid}`);
-    writeFileSync(this.#marker, '');
-    return stale.length > 0;
+  /** One process at a time opens, checks and sets aside. The lock of a dead one is taken over. */
+  async locked<T>(work: () => Promise<T>): Promise<T> {
+    const lock = join(this.root, 'opening.lock');
+    for (let tries = 0; !takeLock(lock); tries++) {
+      if (tries > LOCK_TRIES) throw new Error(`${lock} is held by process ${readFileSync(lock, 'utf8')}`);
+      await new Promise((resolve) => setTimeout(resolve, LOCK_PAUSE_MS));
+    }
+    try {
+      return await work();
+    } finally {
+      rmSync(lock, { force: true });
+    }
   }
 
+  /** Before lmdb maps the file: what is wrong with it. Nothing is asked while another process has it open. */
+  damage(): string | undefined {
+    const isAlone = this.#marked('running').every((pid) => pid === process.pid || !isAlive(pid));
+    if (!isAlone) return undefined;
+    const isSuspicious = this.#dead('opening').length > 0 || this.#dead('running').length >= SUSPICIOUS_DEATHS;
+    return damageIn(join(this.db, 'data.mdb'), isSuspicious ? Number.POSITIVE_INFINITY : SOME_LEAVES);
+  }
+
+  beginOpening(): void {
+    writeFileSync(join(this.db, `opening.${process.pid}`), '');
+  }
+
+  /** Markers of the dead are kept until there are enough of them to look closely, which has just been done then. */
   opened(): void {
-    if (!this.#marker) return;
-    for (const pid of this.#markers('running')) if (!isAlive(pid)) unlinkSync(join(this.db, `running.${pid}`));
-    const running = join(this.db, `running.${process.pid}`);
-    renameSync(this.#marker, running);
-    this.#marker = running;
+    const dead = this.#dead('running');
+    if (dead.length >= SUSPICIOUS_DEATHS) for (const pid of dead) unlinkSync(join(this.db, `running.${pid}`));
+    for (const pid of this.#dead('opening')) unlinkSync(join(this.db, `opening.${pid}`));
+    renameSync(join(this.db, `opening.${process.pid}`), join(this.db, `running.${process.pid}`));
   }
 
-  #markers(kind: string): number[] {
-    return readdirSync(this.db)
-      .filter((name) => name.startsWith(`${kind}.`))
-      .map((name) => Number(name.slice(kind.length + 1)));
+  #marked(kind: string): number[] {
+    const names = readdirSync(this.db).filter((name) => name.startsWith(`${kind}.`));
+    return names.map((name) => Number(name.slice(kind.length + 1)));
+  }
+
+  #dead(kind: string): number[] {
+    return this.#marked(kind).filter((pid) => pid !== process.pid && !isAlive(pid));
+  }
+
+  /** false after another process has set aside what this one has open. */
+  get isInPlace(): boolean {
+    return this.#marked('running').includes(process.pid);
   }
 
   /** Moves a folder out of the way; the last two of them are kept to be looked at. */
   setAside(folder: string, why: string): string {
     const to = join(this.root, `aside-${why}-${Date.now().toString(36)}`);
     renameSync(folder, to);
-    const kept = readdirSync(this.root)
-      .filter((name) => name.startsWith('aside-'))
-      .sort(byAge);
-    for (const name of kept.slice(0, -ASIDE_KEPT)) rmSync(join(this.root, name), { recursive: true, force: true });
+    const kept = readdirSync(this.root).filter((name) => name.startsWith('aside-'));
+    for (const name of kept.sort(byAge).slice(0, -ASIDE_KEPT))
+      rmSync(join(this.root, name), { recursive: true, force: true });
     return to;
   }
 
-  /** Less than this left on the file system: no more writing (a commit that hits the end of the disk costs more). */
+  /** Little left on the file system: no more writing (a commit that hits the end of the disk costs more than asking). */
   isFull(): boolean {
     const now = performance.now();
     if (now < this.#roomUntilMs) return false;
@@ -82,9 +119,21 @@ export class EnvHome {
     return free < Math.min(MIN_FREE, (blocks * bsize) / 20);
   }
 
-  async close(): Promise<void> {
-    if (this.#marker) await rm(this.#marker, { force: true });
+  close(): void {
+    for (const kind of ['running', 'opening']) rmSync(join(this.db, `${kind}.${process.pid}`), { force: true });
   }
 }
 
 const byAge = (a: string, b: string) => (a.slice(a.lastIndexOf('-')) < b.slice(b.lastIndexOf('-')) ? -1 : 1);
+
+const takeLock = (lock: string): boolean => {
+  try {
+    writeFileSync(lock, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    const holder = Number(readFileSync(lock, { encoding: 'utf8', flag: 'a+' }));
+    if (holder !== process.pid && !isAlive(holder)) rmSync(lock, { force: true });
+    return false;
+  }
+};

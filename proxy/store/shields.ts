@@ -110,8 +110,13 @@ export class Shields {
     const { label, pieces } = encodeShield(contentKey, shield, body, forms);
     const name = shieldName(contentKey);
     const size = blocks(pieces.reduce((sum, { length }) => sum + length, 0));
+    const take = () => {
+      for (const [i, form] of label.forms.entries()) residents.add(form.sha256, pieces[i + 2]!);
+      return this.#remember(name, shieldOf(label));
+    };
     const disk = this.#deps.disk();
-    if (!disk || size > config.maxSize / 8) return undefined;
+    if (!disk) return take();
+    if (size > config.maxSize / 8) return undefined;
     const key = Buffer.from(name, 'hex');
     try {
       await files.write(name, pieces);
@@ -126,8 +131,7 @@ export class Shields {
       trouble.report('trouble', error, 'a shield could not be stored');
       return undefined;
     }
-    for (const [i, form] of label.forms.entries()) residents.add(form.sha256, pieces[i + 2]!);
-    return this.#remember(name, shieldOf(label));
+    return take();
   }
 
   /** Walks in the order of names, spares what was asked for, until the files fit. */

@@ -1,0 +1,81 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import t from 'tap';
+
+interface Worker {
+  ask(act: string, ...args: string[]): Promise<unknown>;
+  readonly child: ChildProcess;
+}
+
+/** Two workers on one folder, joined by a bus as the supervisor joins them. */
+const workers = async (): Promise<[Worker, Worker]> => {
+  const dir = t.testdir();
+  const children: ChildProcess[] = [];
+  const start = async (): Promise<Worker> => {
+    const child = fork(new URL('./worker-child.ts', import.meta.url), [dir], { execArgv: process.execArgv });
+    children.push(child);
+    t.teardown(() => child.kill('SIGKILL'));
+    const waiting = new Map<number, (result: unknown) => void>();
+    let serial = 0;
+    await once(child, 'message');
+    child.on('message', (message: { bus?: object; id: number; result: unknown }) => {
+      if (message.bus)
+        for (const other of children.filter((one) => one !== child && one.connected)) other.send(message);
+      else waiting.get(message.id)?.(message.result);
+    });
+    return {
+      child,
+      ask: (act, ...args) => {
+        const id = ++serial;
+        child.send({ id, do: act, args });
+        return new Promise((resolve) => waiting.set(id, resolve));
+      },
+    };
+  };
+  return Promise.all([start(), start()]);
+};
+
+const [a, b] = await workers();
+
+t.test('two workers are one cache: what one stores or purges the other serves from its next turn on', async (t) => {
+  t.equal(await a.ask('put', '/x', 'one', 'tag'), 'stored');
+  t.equal(await b.ask('get', '/x'), 'one');
+  t.equal(await b.ask('get', '/x'), 'one', 'now from memory');
+  t.equal(await a.ask('put', '/x', 'two', 'tag'), 'stored');
+  t.equal(await b.ask('get', '/x'), 'two');
+  t.equal(await b.ask('purgeKey', '/x'), 1);
+  t.equal(await a.ask('get', '/x'), null);
+  for (let i = 0; i < 40; i++) await a.ask('put', `/t/${i}`, `${i}`, 'many');
+  t.equal(await b.ask('get', '/t/7'), '7');
+  t.equal(await a.ask('purgeTag', 'many'), 40);
+  t.equal(await b.ask('get', '/t/7'), null);
+  await b.ask('put', '/p/1', 'soft', 'x');
+  t.equal(await a.ask('get', '/p/1'), 'soft');
+  t.equal(await b.ask('softPrefix', '/p/'), 1);
+  t.type(await a.ask('purgedAt', '/p/1'), 'number');
+});
+
+t.test('two workers write at once: nothing is lost, every count holds', async (t) => {
+  await Promise.all(Array.from({ length: 100 }, (_, i) => (i % 2 ? a : b).ask('put', `/w/${i}`, `${i}`, 'shared')));
+  for (const [i, worker] of [[3, b], [4, a], [98, a], [99, b]] as const) t.equal(await worker.ask('get', `/w/${i}`), `${i}`); // biome-ignore format: table
+  t.equal(await a.ask('purgeTag', 'shared'), 100);
+  t.equal(await b.ask('purgeTag', 'shared'), 0);
+});
+
+t.test('a lease: one holds it, the other is woken by its end, or at its deadline when the holder died', async (t) => {
+  t.equal(await a.ask('lease', '/l', '5000'), true);
+  t.equal(await b.ask('lease', '/l', '5000'), false);
+  const woken = b.ask('onceReleased', '/l');
+  await a.ask('release', '/l');
+  t.ok(((await woken) as number) < 2500, 'long before the deadline');
+  t.equal(await b.ask('lease', '/l', '5000'), true);
+  t.equal(await a.ask('lease', '/l', '5000'), false);
+  await b.ask('release', '/l');
+  t.equal(await b.ask('lease', '/dead', '1500'), true);
+  t.equal(await a.ask('lease', '/dead', '5000'), false);
+  const late = a.ask('onceReleased', '/dead');
+  b.child.kill('SIGKILL');
+  t.ok(((await late) as number) <= 1600);
+  t.equal(await a.ask('lease', '/dead', '5000'), true);
+  await a.ask('close');
+});
