@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import t from 'tap';
 import { key, openIn, request } from './fixture.ts';
 
-const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 3);
+const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 2);
 
 t.test(
   `${ROUNDS} rounds of kill -9 while writing and purging: nothing torn, nothing foreign, nothing purged comes back`,
