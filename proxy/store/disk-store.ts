@@ -6,6 +6,7 @@ import type { Key } from '../key.ts';
 import type { Tier } from '../outcome.ts';
 import type { RequestFacts } from '../policy/facts.ts';
 import type { MissReason } from '../policy/reasons.ts';
+import { isInPreferredLanguage } from '../policy/vary.ts';
 import { BodyFiles } from './body-files.ts';
 import type { StoredEntry } from './codec.ts';
 import { type Disk, DiskError } from './disk.ts';
@@ -233,6 +234,11 @@ export class DiskStore implements Store {
       const one = this.#objects.read(disk.tables, Buffer.from(variant, 'hex'), key.text);
       const entry = one && this.#usable(key, variant, one);
       if (entry) return entry;
+    }
+    for (const { names, id: variant } of variants.list) {
+      if (!names.includes('accept-language')) continue;
+      const one = this.#objects.read(disk.tables, Buffer.from(variant, 'hex'), key.text);
+      if (typeof one === 'object' && isInPreferredLanguage(one.entry, request)) return this.#usable(key, variant, one);
     }
     this.#lastMiss ??= { text: key.text, why: 'vary' };
     return undefined;
