@@ -13,6 +13,7 @@ import type { Client } from './client.ts';
 import { digits, put3, putDigits, putNumber } from './digits.ts';
 import type { RefusedRequest } from './front.ts';
 import type { OriginOutcome, Outcome } from './outcome.ts';
+import type { Reason } from './policy/reasons.ts';
 import type { RequestHead } from './request-head.ts';
 
 /** Where lines go: room for one is asked for, written into `bytes`, and taken in by its end. */
@@ -154,7 +155,7 @@ export const openAccessLines = (options: LineOptions) => {
       parentId: string,
       origin: OriginOutcome,
       stored: boolean,
-      why: string | undefined,
+      why: Reason | undefined,
       nowMs: number,
     ): string {
       const request = requestText(head.method, head.rawTarget, head.host, undefined);

@@ -9,13 +9,13 @@ import { endToEnd } from './policy/hop.ts';
 import { initialAgeSeconds } from './policy/lifetime.ts';
 import { firstOf } from './policy/lines.ts';
 import { responseFacts } from './policy/parse-facts.ts';
-import { OF_THE_REQUEST, type RefuseReason } from './policy/reasons.ts';
+import { OF_THE_REQUEST, type Reason, type RefuseReason } from './policy/reasons.ts';
 import { isFailure, mayShare, mayStandIn } from './policy/reuse.ts';
 import { excludedFields, storable, storedFields } from './policy/storable.ts';
 import { answers, revalidationFields, updateBy304 } from './policy/validators.ts';
 import { variantMatches, varyOf } from './policy/vary.ts';
 import type { RequestHead } from './request-head.ts';
-import type { FillToken, Store } from './store/store.ts';
+import type { FillToken, PutResult, Store } from './store/store.ts';
 import { tagsOf } from './tags.ts';
 import { type Exchange, type OriginResponse, type Upstream, UpstreamError } from './upstream.ts';
 
@@ -78,7 +78,7 @@ export interface FillDeps {
   readonly notShared: (keyText: string) => void;
   readonly ended: (
     fill: Fill,
-    result: { stored: boolean; why: string | undefined; origin: OriginOutcome | undefined },
+    result: { stored: boolean; why: Reason | undefined; origin: OriginOutcome | undefined },
   ) => void;
 }
 
@@ -429,7 +429,7 @@ export class Fill {
   }
 
   /** Frees the place and, once what was stored is visible to other workers, the lease. */
-  #end(put?: Promise<string>, origin?: OriginOutcome, why?: string): void {
+  #end(put?: Promise<PutResult>, origin?: OriginOutcome, why?: Reason): void {
     if (this.#phase === 'ended') return;
     const entered = this.#phase !== 'queued';
     this.#phase = 'ended';

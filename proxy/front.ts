@@ -1,5 +1,6 @@
 import type { Client } from './client.ts';
 import type { OriginOutcome, Outcome } from './outcome.ts';
+import type { Reason } from './policy/reasons.ts';
 import type { RequestHead } from './request-head.ts';
 
 /** A request head as a road read it off the wire: syntactically valid (RFC 9112), nothing interpreted. */
@@ -47,7 +48,7 @@ export interface AccessLog {
     us: number,
   ): void;
   /** A background fetch: `type: "refresh"`. */
-  refresh(head: RequestHead, parentId: string, origin: OriginOutcome, stored: boolean, why: string | undefined): void;
+  refresh(head: RequestHead, parentId: string, origin: OriginOutcome, stored: boolean, why: Reason | undefined): void;
   /** `type: "config"`: old and new hash, at start and at every reload. */
   config(previous: string | undefined, current: string, effective: unknown): void;
   /** A request that was answered before it became one: bad framing, limits, timeouts. */

@@ -8,6 +8,7 @@ import {
   BYPASS_REASONS,
   CACHE_STATUSES,
   type CacheStatusWord,
+  FAILURE_REASONS,
   MISS_REASONS,
   REFUSE_REASONS,
 } from './policy/reasons.ts';
@@ -19,7 +20,7 @@ const OTHER = 'other';
 
 const STATUS_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx', 'aborted'] as const;
 const REASONS: readonly string[] = [
-  ...new Set<string>(['none', ...MISS_REASONS, ...REFUSE_REASONS, ...BYPASS_REASONS]),
+  ...new Set<string>(['none', ...MISS_REASONS, ...REFUSE_REASONS, ...BYPASS_REASONS, ...FAILURE_REASONS]),
   OTHER,
 ];
 const REASON_INDEX: ReadonlyMap<string, number> = new Map(REASONS.map((reason, i) => [reason, i]));

@@ -1,4 +1,4 @@
-import type { CacheStatusWord } from './policy/reasons.ts';
+import type { CacheStatusWord, Reason } from './policy/reasons.ts';
 
 /** RFC 9211 fwd values. */
 export type Fwd = 'uri-miss' | 'vary-miss' | 'stale' | 'bypass' | 'method' | 'request' | 'miss' | 'partial';
@@ -26,8 +26,7 @@ export interface Repeated {
 export interface CacheOutcome {
   status: CacheStatusWord;
   fwd: Fwd | undefined;
-  /** MissReason, RefuseReason or BypassReason. */
-  why: string | undefined;
+  why: Reason | undefined;
   tier: Tier | undefined;
   /** What is left of the lifetime; below 0 when it is over. */
   ttlSeconds: number | undefined;

@@ -8,7 +8,7 @@ import type { Pass } from './pass.ts';
 import { cacheStatus } from './policy/cache-status.ts';
 import { countedAgeSeconds, currentAgeSeconds, ttlSecondsOf } from './policy/lifetime.ts';
 import { firstOf } from './policy/lines.ts';
-import { type CacheStatusWord, OF_THE_REQUEST } from './policy/reasons.ts';
+import { type CacheStatusWord, OF_THE_REQUEST, type Reason } from './policy/reasons.ts';
 import { decide, decideAbsent, mayStandIn } from './policy/reuse.ts';
 import { variantMatches } from './policy/vary.ts';
 import { isLoop } from './policy/via.ts';
@@ -130,7 +130,7 @@ export const openRequests = (deps: RequestDeps) => {
     stale: Entry | undefined,
     word: CacheStatusWord,
     fwd: Fwd,
-    why: string,
+    why: Reason,
   ) => {
     if (isLoop(head.rawHeaders, deps.name)) return loop(head, client, forwarded(word, fwd, why));
     // RFC 9111 4.3.5: a HEAD miss is the origin's to answer. Where redirects are followed only a GET finds the content.
@@ -149,7 +149,7 @@ export const openRequests = (deps: RequestDeps) => {
     stale: Entry | undefined,
     word: CacheStatusWord,
     fwd: Fwd,
-    why: string,
+    why: Reason,
     round: number,
     varyNames: readonly string[] | undefined,
   ) => {
@@ -337,7 +337,7 @@ const fromStore = (status: CacheStatusWord, entry: Entry, head: RequestHead, now
     stored: false, collapsed: false, waitUs: undefined,
   }); // biome-ignore format: one record
 
-const forwarded = (status: CacheStatusWord, fwd: Fwd, why: string): Outcome =>
+const forwarded = (status: CacheStatusWord, fwd: Fwd, why: Reason): Outcome =>
   outcomeOf({
     status,
     fwd,
@@ -350,7 +350,7 @@ const forwarded = (status: CacheStatusWord, fwd: Fwd, why: string): Outcome =>
     waitUs: undefined,
   });
 
-const bypassed = (fwd: 'method' | 'bypass', why: string): Outcome => forwarded('BYPASS', fwd, why);
+const bypassed = (fwd: 'method' | 'bypass', why: Reason): Outcome => forwarded('BYPASS', fwd, why);
 
 const answeredBy = (outcome: Outcome, origin: OriginOutcome | undefined, stored: boolean) => {
   // Whoever waited for another's fetch caused none: the record of the one that led tells of it.

@@ -1,7 +1,7 @@
 /** Why nothing usable was found. The same word in Cache-Status `detail`, in `cache.why` of the access record and in the metrics. */
 export const MISS_REASONS = [
   'first-seen', 'expired', 'evicted', 'purged', 'vary', 'restart', 'corrupt', 'hit-for-miss', 'no-cache', 'request-no-cache',
-  'request-no-store', 'request-max-age', 'request-min-fresh', 'must-revalidate', 'authorization', 'negative-expired', 'store-trouble', 'range',
+  'request-no-store', 'request-max-age', 'request-min-fresh', 'must-revalidate', 'authorization', 'negative-expired', 'store-trouble', 'range', 'only-if-cached',
 ] as const; // biome-ignore format: a list of words
 export type MissReason = (typeof MISS_REASONS)[number];
 
@@ -26,8 +26,18 @@ export const BYPASS_REASONS = [
   'rate-limit',
   'precondition',
   'redirect',
+  'loop',
 ] as const;
 export type BypassReason = (typeof BYPASS_REASONS)[number];
+
+/** Why the origin's answer could not be used: what stands in for it, or the error a client sees, bears the word. */
+export const FAILURE_REASONS = [
+  'refused', 'reset', 'timeout', 'dns', 'tls', 'aborted', 'bad-response', 'no-server', 'shed', 'status', 'degraded',
+] as const; // biome-ignore format: a list of words
+export type FailureReason = (typeof FAILURE_REASONS)[number];
+
+/** One word for each, wherever it is told: `detail` of Cache-Status, `cache.why` of the access record, `reason` in the metrics. */
+export type Reason = MissReason | RefuseReason | BypassReason | FailureReason;
 
 /** nginx's seven words: what GoAccess understands. */
 export const CACHE_STATUSES = ['HIT', 'MISS', 'EXPIRED', 'STALE', 'UPDATING', 'REVALIDATED', 'BYPASS'] as const;

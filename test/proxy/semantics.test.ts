@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import net from 'node:net';
+import { join } from 'node:path';
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { Command } from 'commander';
 import t from 'tap';
@@ -271,6 +273,40 @@ t.test('Set-Cookie, Authorization, private and no-store keep out; each by its na
   const kept = await frontDoor(t, origin.url, { rules: [{ match: '/**', setCookie: 'store' }] });
   await ask(kept, '/cookie');
   t.same((await ask(kept, '/cookie')).headers['set-cookie'], ['a=b']);
+});
+
+t.test('a reason is one word in Cache-Status, the access record and the metrics', async (t) => {
+  const origin = await scriptedOrigin(t, (request, response) => {
+    if (request.url === '/gone') return void request.socket.destroy();
+    if (request.url === '/cookie') return void send(response, { 'set-cookie': 'a=b' });
+    send(response, { 'cache-control': request.url === '/private' ? 'private' : 'max-age=60' });
+  });
+  const door = await frontDoor(t, origin.url);
+  const details: (string | undefined)[] = [];
+  const asked = async (path: string, options: Parameters<typeof ask>[2] = {}) =>
+    details.push(/detail=(\S+)/.exec(cacheStatus(await ask(door, path, options)))?.[1]);
+  await asked('/a');
+  await asked('/a', { headers: { 'cache-control': 'no-cache' } });
+  await asked('/private');
+  await asked('/cookie');
+  await asked('/gone');
+  await asked('/none', { headers: { 'cache-control': 'only-if-cached' } });
+  await asked('/a', { method: 'POST' });
+  const words = ['first-seen', 'request-no-cache', 'private', 'set-cookie', 'reset', 'only-if-cached', 'method'];
+  t.same(details, words);
+  const records = () =>
+    readFileSync(join(door.dir, 'access.ndjson'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+      .filter(({ type }) => type === 'access');
+  await until(() => records().length === words.length);
+  t.same(
+    records().map(({ cache }) => cache.why),
+    words,
+  );
+  const counted = Object.keys(door.metrics.takeDelta().counters).join();
+  for (const word of words) t.ok(counted.includes(`"${word}"`), `counted as ${word}`);
 });
 
 t.test('fields named by private stay with the one who asked', async (t) => {

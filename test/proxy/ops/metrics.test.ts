@@ -7,11 +7,11 @@ import { textFormat } from '../../../proxy/admin/text-format.ts';
 import { WorkerMetrics } from '../../../proxy/metrics.ts';
 import { MetricsTotals } from '../../../proxy/metrics-totals.ts';
 import type { Outcome } from '../../../proxy/outcome.ts';
-import { CACHE_STATUSES, type CacheStatusWord } from '../../../proxy/policy/reasons.ts';
+import { CACHE_STATUSES, type CacheStatusWord, type Reason } from '../../../proxy/policy/reasons.ts';
 import type { RequestHead } from '../../../proxy/request-head.ts';
 
 const head = (kind: string, name = '{kind}') => ({ rule: { name }, params: { kind } }) as unknown as RequestHead;
-const outcome = (status: CacheStatusWord, statusCode = 200, why?: string, aborted = false): Outcome => ({
+const outcome = (status: CacheStatusWord, statusCode = 200, why?: Reason, aborted = false): Outcome => ({
   statusCode, bytes: 100, aborted, origin: undefined,
   cache: { status, why, fwd: undefined, tier: undefined, ttlSeconds: undefined, ageSeconds: undefined, stored: false, collapsed: false, waitUs: undefined },
 }); // biome-ignore format: one row
@@ -24,7 +24,13 @@ t.test('every request is counted exactly once, whatever its route, status, dispo
   let made = 0;
   for (const status of CACHE_STATUSES)
     for (const code of [101, 200, 304, 404, 503, 999])
-      for (const why of [undefined, 'expired', 'set-cookie', 'method', 'no word we know'])
+      for (const why of [
+        undefined,
+        'expired' as const,
+        'set-cookie' as const,
+        'method' as const,
+        'no word we know' as Reason,
+      ])
         for (const kind of ['version', 'license', 'a"b\\c\n']) {
           metrics.request(head(kind), outcome(status, code, why, made % 7 === 0), made);
           made++;

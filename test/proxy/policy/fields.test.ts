@@ -12,6 +12,7 @@ import {
   parseRange,
   unsatisfiedRange,
 } from '../../../proxy/policy/range.ts';
+import type { Reason } from '../../../proxy/policy/reasons.ts';
 import { date, pairs, rule } from './made.ts';
 
 t.test('ranges of a body of ten', async (t) => {
@@ -149,7 +150,7 @@ t.test('Cache-Status', async (t) => {
     'lacquer; fwd=stale; fwd-status=304; ttl=60; stored',
   );
   t.equal(
-    of({ status: 'BYPASS', fwd: 'method', why: 'say "hi"\r\nX: y', ttlSeconds: undefined }),
+    of({ status: 'BYPASS', fwd: 'method', why: 'say "hi"\r\nX: y' as Reason, ttlSeconds: undefined }),
     'lacquer; fwd=method; detail="say \\"hi\\"X: y"',
   );
 });

@@ -69,7 +69,7 @@ t.test('every kind of line fits the schema', async (t) => {
     ...hit.cache,
     status: 'EXPIRED' as const,
     fwd: 'stale' as const,
-    why: 'expired',
+    why: 'expired' as const,
     stored: true,
     collapsed: true,
     waitUs: 12,
