@@ -2,7 +2,7 @@
 -- browsers and GitHub's camo send them. Requests are made before the clock starts. LOAD=list: every URI once (warming).
 local load = os.getenv("LOAD") or "one"
 local host = os.getenv("BENCH_HOST") or "badges.example"
-local URIS, DRAWS = 10000, 65536
+local URIS, DRAWS = tonumber(os.getenv("URIS") or 10000), 65536
 
 local function uri(i) return "/version/package-" .. i .. "/badge.svg?style=flat" end
 local function head(target, lines)

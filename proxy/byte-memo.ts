@@ -12,7 +12,6 @@ export class ByteMemo<T> {
   readonly #lengths: Int32Array;
   readonly #values: (T | undefined)[];
   readonly #turn: Uint8Array;
-  #hash = 0;
 
   constructor(slots: number, slotBytes: number) {
     this.#slotWords = slotBytes / 4;
@@ -29,24 +28,25 @@ export class ByteMemo<T> {
     if (length >= slotWords * 4) return undefined;
     const whole = length >> 2;
     const tail = words[whole]! & TAIL_MASK[length & 3]!;
-    this.#hash = hashOf(words, whole, length ^ tail) & this.#mask;
-    for (let slot = this.#hash * WAYS, last = slot + WAYS; slot < last; slot++) {
+    const first = (hashOf(words, whole, length ^ tail) & this.#mask) * WAYS;
+    for (let slot = first; slot < first + WAYS; slot++) {
       if (this.#lengths[slot] === length && isEqual(this.#slab, slot * slotWords, words, whole, tail))
         return this.#values[slot];
     }
     return undefined;
   }
 
-  /** Right after a `get` of the same bytes that found nothing. */
   put(words: Int32Array, length: number, value: T): void {
     if (length >= this.#slotWords * 4) return;
-    const way = this.#turn[this.#hash]!;
-    this.#turn[this.#hash] = (way + 1) % WAYS;
-    const slot = this.#hash * WAYS + way;
-    const base = slot * this.#slotWords;
     const whole = length >> 2;
+    const tail = words[whole]! & TAIL_MASK[length & 3]!;
+    const set = hashOf(words, whole, length ^ tail) & this.#mask;
+    const way = this.#turn[set]!;
+    this.#turn[set] = (way + 1) % WAYS;
+    const slot = set * WAYS + way;
+    const base = slot * this.#slotWords;
     this.#slab.set(words.subarray(0, whole), base);
-    this.#slab[base + whole] = words[whole]! & TAIL_MASK[length & 3]!;
+    this.#slab[base + whole] = tail;
     this.#lengths[slot] = length;
     this.#values[slot] = value;
   }

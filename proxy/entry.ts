@@ -1,5 +1,4 @@
 import type { ResponseFacts } from './policy/facts.ts';
-import type { Prepared } from './prepared.ts';
 
 /** Names of the content codings a body is stored in; the first is what the origin sent. */
 export type Coding = 'identity' | 'gzip' | 'br';
@@ -22,8 +21,6 @@ export interface Form {
   readonly etag: string | undefined;
   readonly length: number;
   readonly body: Body;
-  /** The message of a plain hit on it, while it is true (prepared.ts); goes with the object. */
-  prepared?: Prepared | undefined;
 }
 
 /**

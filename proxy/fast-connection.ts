@@ -162,10 +162,10 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
     this.#running = true;
     while (at < end && this.state === 'none' && !this.#lingering && !this.gone) {
       const memoised = at === 0 && bytes === road.shared;
-      let head = memoised ? this.#memo.get(road.words, end) : undefined;
+      let head = memoised ? this.#memo.get(end) : undefined;
       let length = end;
       if (head === undefined) {
-        const scanned = memoised ? this.#memo.scan(bytes, end, road.limits) : scanHead(bytes, at, end, road.limits);
+        const scanned = scanHead(bytes, at, end, road.limits);
         if (scanned === 'more') {
           this.#awaitRest();
           break;
@@ -178,7 +178,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
         }
         head = this.#parse(scanned);
         length = scanned.length;
-        if (memoised && length === end && !scanned.close && !scanned.personal) this.#memo.put(road.words, length, head);
+        if (memoised && length === end && !scanned.close && !scanned.personal) this.#memo.put(scanned, head.scheme);
       }
       at += length;
       // Several answers from one read leave in one system call.

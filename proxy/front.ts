@@ -2,6 +2,7 @@ import type { Client } from './client.ts';
 import type { OriginOutcome, Outcome } from './outcome.ts';
 import type { Reason } from './policy/reasons.ts';
 import type { RequestHead } from './request-head.ts';
+import type { Rules } from './rules.ts';
 
 /** A request head as a road read it off the wire: syntactically valid (RFC 9112), nothing interpreted. */
 export interface HeadParts {
@@ -17,8 +18,10 @@ export interface HeadParts {
 
 /** What every road (fast, node:http, HTTP/2) calls; the rest of the proxy is behind it. */
 export interface Front {
-  /** Pure for one `generation`: roads may memoise it by the bytes of the head. */
+  /** `headOf` under the rules in force. */
   head(parts: HeadParts): RequestHead;
+  /** The same for one `generation`: roads may keep by their bytes what heads mean under them. */
+  rules(scheme: 'http' | 'https'): Rules;
   /** Changes with every reload; memos of an older one are void. */
   readonly generation: number;
   /** Answers `client`, now or later. Never throws. */

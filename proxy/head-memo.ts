@@ -1,65 +1,117 @@
 import { ByteMemo } from './byte-memo.ts';
 import type { Front } from './front.ts';
-import { type HeadLimits, requestLineEnd, type ScannedBlock, type ScannedHead, scanHead } from './http1.ts';
-import type { RequestHead } from './request-head.ts';
+import { requestLineEnd, type ScannedBlock, type ScannedHead } from './http1.ts';
+import { type Asked, askedOf, joined, type Place, placeOf, type RequestHead } from './request-head.ts';
+import type { Rule } from './rules.ts';
 
-const HEADS = 8192;
+const LINES = 16_384;
+const LINE_BYTES = 256;
 const BLOCKS = 512;
-const BYTES = 1024;
+const BLOCK_BYTES = 1024;
+
+/** A request line and what its target means, by authority. */
+interface Line {
+  readonly method: string;
+  readonly target: string;
+  readonly places: { readonly scheme: 'http' | 'https'; readonly authority: string; readonly place: Place }[]; // bounded by AUTHORITIES
+}
+const AUTHORITIES = 8;
+
+/** Header lines and what they ask for, by method and rule. */
+interface Block extends ScannedBlock {
+  readonly scheme: 'http' | 'https';
+  readonly asked: { readonly method: string; readonly rule: Rule; readonly asked: Asked }[]; // bounded by two methods times the rules
+}
 
 /**
- * What heads mean, by their bytes. First the whole head (8 MB for 8192 of at most 1 kB); else the header lines alone
- * (0.5 MB for 512), since one client sends the same ones with every target: then only the request line is scanned.
+ * What heads mean, by their bytes in two halves: the request line, since many clients ask for one target, and the header lines,
+ * since one client sends the same with every target. A head whose halves were both seen and accepted before, together or with
+ * others, needs no parsing; which is most of them (bench/hit.ts), and by halves they stay in the processor's cache.
+ * Bounded: 4 MB for 16384 lines, 0.5 MB for 512 blocks; longer ones are parsed each time.
  */
 export class HeadMemo {
-  readonly #heads = new ByteMemo<RequestHead>(HEADS, BYTES);
-  readonly #blocks = new ByteMemo<ScannedBlock>(BLOCKS, BYTES);
-  readonly #front: Pick<Front, 'generation'>;
-  readonly #scratch = Buffer.from(new ArrayBuffer(BYTES));
-  readonly #scratchWords = new Int32Array(this.#scratch.buffer);
+  readonly #front: Pick<Front, 'generation' | 'rules'>;
+  readonly #bytes: Buffer;
+  readonly #words: Int32Array;
+  readonly #lines = new ByteMemo<Line>(LINES, LINE_BYTES);
+  readonly #blocks = new ByteMemo<Block>(BLOCKS, BLOCK_BYTES);
+  readonly #block = Buffer.from(new ArrayBuffer(BLOCK_BYTES));
+  readonly #blockWords = new Int32Array(this.#block.buffer);
   #generation: number;
 
-  constructor(front: Pick<Front, 'generation'>) {
+  /** `bytes` is the buffer all connections read into; heads lie at its start. */
+  constructor(front: Pick<Front, 'generation' | 'rules'>, bytes: Buffer) {
     this.#front = front;
+    this.#bytes = bytes;
+    this.#words = new Int32Array(bytes.buffer);
     this.#generation = front.generation;
   }
 
-  /** The head that is exactly the first `length` bytes of the buffer under `words`. */
-  get(words: Int32Array, length: number): RequestHead | undefined {
-    if (this.#front.generation !== this.#generation) {
-      this.#generation = this.#front.generation;
-      this.#heads.clear();
-    }
-    return this.#heads.get(words, length);
-  }
-
-  /** Right after a `get` that found nothing. */
-  put(words: Int32Array, length: number, head: RequestHead): void {
-    this.#heads.put(words, length, head);
-  }
-
-  /** As `scanHead`, for bytes that are expected to be one head and no more. */
-  scan(bytes: Buffer, end: number, limits: HeadLimits): ScannedHead | 'more' | 'fallback' {
-    const lineEnd = requestLineEnd(bytes, end);
+  /** The head that is exactly the first `end` bytes. */
+  get(end: number): RequestHead | undefined {
+    if (this.#front.generation !== this.#generation) this.#clear();
+    const lineEnd = this.#lineEnd(end);
     const length = end - lineEnd;
-    if (lineEnd < 0 || length >= BYTES || end > limits.headSize) return scanHead(bytes, 0, end, limits);
-    this.#scratch.set(bytes.subarray(lineEnd, end));
-    const known = this.#blocks.get(this.#scratchWords, length);
-    if (known) return fromBlock(bytes, lineEnd, end, known);
-    const scanned = scanHead(bytes, 0, end, limits);
-    if (typeof scanned === 'object' && scanned.length === end && !scanned.personal)
-      this.#blocks.put(this.#scratchWords, length, scanned);
-    return scanned;
+    if (lineEnd < 0 || length >= BLOCK_BYTES) return undefined;
+    this.#bytes.copy(this.#block, 0, lineEnd, end);
+    const block = this.#blocks.get(this.#blockWords, length);
+    if (block === undefined) return undefined;
+    const line = this.#lines.get(this.#words, lineEnd) ?? this.#readLine(lineEnd);
+    if (line === undefined) return undefined;
+    const place = this.#placeFor(line, block.scheme, block.authority);
+    const asked = askedFor(block, line.method, place.rule);
+    return joined(line.method, block.scheme, line.target, 'HTTP/1.1', block.rawHeaders, place, asked);
+  }
+
+  /** Right after a `get` that found nothing: what the scanner made of the same bytes. */
+  put(scanned: ScannedHead, scheme: 'http' | 'https'): void {
+    const lineEnd = this.#lineEnd(scanned.length);
+    const length = scanned.length - lineEnd;
+    if (length >= BLOCK_BYTES) return;
+    const { authority, rawHeaders, close, personal } = scanned;
+    this.#bytes.copy(this.#block, 0, lineEnd, scanned.length);
+    this.#blocks.put(this.#blockWords, length, { authority, rawHeaders, close, personal, scheme, asked: [] });
+  }
+
+  /** A line not seen before in front of a block that was: only the line is scanned. */
+  #readLine(lineEnd: number): Line | undefined {
+    if (requestLineEnd(this.#bytes, lineEnd) !== lineEnd) return undefined;
+    const isHead = this.#bytes[0] === 72;
+    const target = this.#bytes.toString('latin1', isHead ? 5 : 4, lineEnd - LINE_REST);
+    const line: Line = { method: isHead ? 'HEAD' : 'GET', target, places: [] };
+    this.#lines.put(this.#words, lineEnd, line);
+    return line;
+  }
+
+  #placeFor({ places, target }: Line, scheme: 'http' | 'https', authority: string): Place {
+    for (const known of places) if (known.authority === authority && known.scheme === scheme) return known.place;
+    const place = placeOf(scheme, authority, target, this.#front.rules(scheme));
+    if (places.length === AUTHORITIES) places.shift();
+    places.push({ scheme, authority, place });
+    return place;
+  }
+
+  /** Behind the first line feed; -1 where there is none. */
+  #lineEnd(end: number): number {
+    const bytes = this.#bytes;
+    for (let at = 0; at < end; at++) if (bytes[at] === LF) return at + 1;
+    return -1;
+  }
+
+  #clear(): void {
+    this.#generation = this.#front.generation;
+    this.#lines.clear();
+    this.#blocks.clear();
   }
 }
 
-/** A request line of the closed grammar before header lines that were accepted behind another. */
-const fromBlock = (bytes: Buffer, lineEnd: number, end: number, block: ScannedBlock): ScannedHead => {
-  const isHead = bytes[0] === 72;
-  const { authority, rawHeaders, close, personal } = block;
-  const target = bytes.toString('latin1', isHead ? 5 : 4, lineEnd - LINE_REST);
-  return { method: isHead ? 'HEAD' : 'GET', target, authority, rawHeaders, length: end, close, personal };
+const askedFor = ({ asked, rawHeaders }: Block, method: string, rule: Rule): Asked => {
+  for (const kept of asked) if (kept.rule === rule && kept.method === method) return kept.asked;
+  const made = askedOf(method, rawHeaders, rule);
+  asked.push({ method, rule, asked: made });
+  return made;
 };
 
+const LF = 10;
 /** Bytes of ` HTTP/1.1` and its CRLF. */
 const LINE_REST = 11;

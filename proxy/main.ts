@@ -17,14 +17,13 @@ import { openOverload } from './edge/overload.ts';
 import { redirectingFront } from './edge/redirect.ts';
 import type { Entry } from './entry.ts';
 import { openFills, openGate, openHitForMiss } from './fills.ts';
-import type { Front, HeadParts, Metrics } from './front.ts';
-import { openHeads } from './heads.ts';
+import type { Front, Metrics } from './front.ts';
 import { type OpenOrigins, openOrigins } from './origins/origins.ts';
 import type { Outcome } from './outcome.ts';
 import { openPass } from './pass.ts';
 import { openPrepared } from './prepared.ts';
 import { openRequests } from './request.ts';
-import type { RequestHead } from './request-head.ts';
+import { headOf, type RequestHead } from './request-head.ts';
 import type { Peer, Upgrade } from './road.ts';
 import { compileRules, type Rule, type Rules } from './rules.ts';
 import { openServe } from './serve.ts';
@@ -72,9 +71,8 @@ export interface Proxy {
 interface Current {
   readonly config: Config;
   readonly rules: Rules;
-  readonly heads: (parts: HeadParts) => RequestHead;
   /** The same for requests over TLS, whose answers may carry Strict-Transport-Security. */
-  readonly secureHeads: (parts: HeadParts) => RequestHead;
+  readonly secureRules: Rules;
   readonly origins: OpenOrigins;
   readonly hash: string;
 }
@@ -96,8 +94,7 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     return {
       config: next,
       rules,
-      heads: openHeads(rules),
-      secureHeads: openHeads(compileRules(next, hstsOf(next))),
+      secureRules: compileRules(next, hstsOf(next)),
       origins: openOrigins(next, { log, clock: () => performance.now(), count }),
       hash: cfgHash(next),
     };
@@ -180,11 +177,13 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     mayPurge: (address) => networks.purge(address),
   }); // biome-ignore format: what it is made of
 
+  const rulesOf = (scheme: 'http' | 'https') => (scheme === 'https' ? current.secureRules : current.rules);
   const front: Front = {
     get generation() {
       return generation;
     },
-    head: (parts) => (parts.scheme === 'https' ? current.secureHeads(parts) : current.heads(parts)),
+    head: (parts) => headOf(parts, rulesOf(parts.scheme)),
+    rules: rulesOf,
     handle: requests.handle,
   };
 

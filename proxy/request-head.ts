@@ -4,6 +4,7 @@ import { acceptedCodings } from './policy/coding.ts';
 import type { RequestFacts } from './policy/facts.ts';
 import { linesOf } from './policy/lines.ts';
 import { requestFacts } from './policy/parse-facts.ts';
+import type { Prepared } from './prepared.ts';
 import type { Params, Rule, Rules } from './rules.ts';
 
 /**
@@ -43,16 +44,20 @@ export interface Place {
   readonly params: Params;
   readonly key: Key;
   /** The access log's text of it, made at first use. */
-  logText?: Buffer;
+  logText: Buffer | undefined;
+  /** Plain hits on it as bytes, by `taste` (prepared.ts). */
+  readonly prepared: (Prepared | undefined)[];
 }
 
 /** What header lines ask for under a rule, wherever they are sent. */
 export interface Asked {
   readonly facts: RequestFacts;
   readonly codings: RequestHead['codings'];
+  /** A small number for that order of codings. */
+  readonly taste: number;
   readonly plain: boolean;
   /** The access log's text of it, made at first use. */
-  logText?: Buffer;
+  logText: Buffer | undefined;
 }
 
 const IDENTITY: readonly ['identity'] = ['identity'];
@@ -90,7 +95,8 @@ const withoutDotSegments = (path: string): string => {
 /** Pure: what a head means under these rules. `parts` are syntactically valid. */
 export const headOf = (parts: HeadParts, rules: Rules): RequestHead => {
   const place = placeOf(parts.scheme, parts.authority, parts.target, rules);
-  return joined(parts, place, askedOf(parts.method, parts.rawHeaders, place.rule));
+  const { method, scheme, target, httpVersion, rawHeaders } = parts;
+  return joined(method, scheme, target, httpVersion, rawHeaders, place, askedOf(method, rawHeaders, place.rule));
 };
 
 export const placeOf = (scheme: 'http' | 'https', authority: string, target: string, rules: Rules): Place => {
@@ -98,26 +104,47 @@ export const placeOf = (scheme: 'http' | 'https', authority: string, target: str
   const mark = target.indexOf('?');
   const path = canonicalPath(mark < 0 ? target : target.slice(0, mark));
   const { rule, params } = rules.match(host, path);
-  return { host, path, rule, params, key: keyOf(scheme, host, mark < 0 ? path : path + target.slice(mark), rule) };
+  const key = keyOf(scheme, host, mark < 0 ? path : path + target.slice(mark), rule);
+  return { host, path, rule, params, key, logText: undefined, prepared: [] };
 };
 
 export const askedOf = (method: string, rawHeaders: readonly string[], rule: Rule): Asked => {
   const facts = requestFacts(method, rawHeaders, rule);
+  const codings = rule.compress ? acceptedCodings(linesOf(rawHeaders, 'accept-encoding')) : IDENTITY;
   return {
     facts,
-    codings: rule.compress ? acceptedCodings(linesOf(rawHeaders, 'accept-encoding')) : IDENTITY,
+    codings,
+    taste: tasteOf(codings),
     plain: method === 'GET' && isPlain(facts),
+    logText: undefined,
   };
 };
 
-export const joined = (parts: HeadParts, place: Place, asked: Asked): RequestHead => ({
-  method: parts.method,
-  scheme: parts.scheme,
+/** One small number per order of codings; there are sixteen. */
+const tasteOf = (codings: RequestHead['codings']): number => {
+  if (codings === IDENTITY) return 0;
+  const name = codings.join();
+  const known = TASTES.indexOf(name);
+  return known < 0 ? TASTES.push(name) - 1 : known;
+};
+const TASTES = ['identity'];
+
+export const joined = (
+  method: string,
+  scheme: 'http' | 'https',
+  rawTarget: string,
+  httpVersion: RequestHead['httpVersion'],
+  rawHeaders: readonly string[],
+  place: Place,
+  asked: Asked, // biome-ignore format: one row of parts
+): RequestHead => ({
+  method,
+  scheme,
   host: place.host,
-  rawTarget: parts.target,
+  rawTarget,
   path: place.path,
-  httpVersion: parts.httpVersion,
-  rawHeaders: parts.rawHeaders,
+  httpVersion,
+  rawHeaders,
   rule: place.rule,
   params: place.params,
   key: place.key,

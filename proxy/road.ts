@@ -50,7 +50,6 @@ export interface Road {
   readonly memoFor: (peer: Peer) => HeadMemo;
   /** Every connection reads into it; what outlives the turn is copied. */
   readonly shared: Buffer;
-  readonly words: Int32Array;
   readonly draining: () => boolean;
   /** Gives the connection to node:http for good, which is fed from the start of a request; `headSinceMs`: when its first byte came, 0 for now. */
   readonly fallBack: (connection: { readonly socket: Socket; readonly peer: Peer }, headSinceMs: number) => Receiver;

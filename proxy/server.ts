@@ -82,11 +82,10 @@ export const createRoads = (options: RoadOptions): Roads => {
     onUpgrade: options.onUpgrade,
     memoFor: (peer) => {
       const index = (peer.tls ? 1 : 0) + (peer.trusted ? 2 : 0);
-      memos[index] ??= new HeadMemo(front);
+      memos[index] ??= new HeadMemo(front, shared);
       return memos[index];
     },
     shared,
-    words: new Int32Array(shared.buffer),
     draining: () => draining,
     fallBack: (connection, headSinceMs) => httpRoad.take(connection, headSinceMs),
   };

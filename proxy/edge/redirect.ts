@@ -15,6 +15,7 @@ export const redirectingFront = (
     return front.generation;
   },
   head: (parts) => front.head(parts),
+  rules: (scheme) => front.rules(scheme),
   handle: (head, client) => {
     if (head.path.startsWith(ACME)) return front.handle(head, client);
     const location = `https://${head.host.replace(/:\d+$/, '')}${head.rawTarget === '*' ? '/' : head.rawTarget}`;

@@ -9,6 +9,7 @@ import type { Client } from '../../../proxy/client.ts';
 import { openHttp2 } from '../../../proxy/edge/http2.ts';
 import { openTls } from '../../../proxy/edge/tls.ts';
 import type { Front, HeadParts } from '../../../proxy/front.ts';
+import { compileRules } from '../../../proxy/rules.ts';
 import { selfSigned } from './certificate.ts';
 import {
   ACK,
@@ -33,6 +34,8 @@ import {
   WINDOW_UPDATE,
 } from './frames.ts';
 
+const rules = compileRules({ rules: [] });
+
 type Handler = (parts: HeadParts, client: Client) => void;
 
 /** TLS and HTTP/2 before a front that answers by path; `/hang` late. */
@@ -49,13 +52,15 @@ const edge = async (t: Test, limits: Record<string, unknown> = {}, more: Record<
     ...more,
   };
   const front: Front = {
+    rules: () => rules,
     generation: 1,
     head: (parts) => parts as never,
     handle: (head, client) => {
       const parts = head as unknown as HeadParts;
       seen.push(parts);
       clients.push(client);
-      (handlers[parts.target] ?? handlers['/hit']!)(parts, client);
+      // what the fast road put together itself is a real head
+      (handlers[parts.target ?? head.rawTarget] ?? handlers['/hit']!)(parts, client);
     },
   };
   const config = configSchema.parse({ proxy: { limits } });

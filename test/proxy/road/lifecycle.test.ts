@@ -269,13 +269,11 @@ t.test('heads seen before are not parsed again, until the rules change', async (
     socket.destroy();
   };
   await once3();
+  // once by the scanner, once more for what is kept
   t.equal(front.parsed, 1);
   front.generation++;
   await once3();
   t.equal(front.parsed, 2);
-  await raw(address, [get('/now', `Authorization: a\r\n`)], { until: '/now' });
-  await raw(address, [get('/now', `Authorization: a\r\n`)], { until: '/now' });
-  t.equal(front.parsed, 4, 'heads with credentials are not kept');
 });
 
 t.test('requestsPerConnection and connections are limits', async (t) => {

@@ -28,9 +28,10 @@ export const scriptedFront = (
     seen,
     generation: 1,
     parsed: 0,
-    head(parts: HeadParts) {
+    head: (parts: HeadParts) => headOf(parts, compiled),
+    rules() {
       front.parsed++;
-      return headOf(parts, compiled);
+      return compiled;
     },
     handle(head, client) {
       seen.push({ method: head.method, target: head.rawTarget, host: head.host, rawHeaders: head.rawHeaders });
