@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -137,6 +138,19 @@ export const FAULTS: readonly Fault[] = [
       for (const socket of idle) socket.destroy();
       for (const pid of stage.workers()) execFileSync('prlimit', ['--pid', String(pid), '--nofile=20000:20000']);
     },
+  },
+  {
+    name: '10,000 idle connections', stage: PLAIN, felt: async (stage) => (await stage.metric('lacquer_connections')) >= 10_000,
+    begin: async (stage) => {
+      idle = [];
+      while (idle.length < 10_000) {
+        const some = Array.from({ length: 500 }, () => net.connect(stage.port, '127.0.0.1').on('error', () => undefined));
+        await Promise.all(some.map((socket) => once(socket, 'connect')));
+        idle.push(...some);
+      }
+    },
+    // they stay to the end: what is measured is the service beside them
+    end: () => undefined,
   },
   clock('clock jumps a day ahead', 86_400),
   clock('clock jumps an hour back', -3600),

@@ -124,6 +124,18 @@ t.test('certbot’s hook puts the pair where the configuration looks, readable t
   t.same(readdirSync(join(dir, 'tls')).sort(), ['fullchain.pem', 'privkey.pem'], 'nothing half-written is left');
 });
 
+t.test('documents name tests that are there, and show configuration that is valid', async (t) => {
+  const promises = readFileSync(join(root, 'docs/security.md'), 'utf8');
+  for (const [, path] of promises.matchAll(/`(test\/[^`]+)`/g)) t.ok(statSync(join(root, path!)), path!);
+  for (const page of ['from-varnish.md', 'from-nginx.md', 'operations.md', 'security.md']) {
+    for (const [, example] of readFileSync(join(root, 'docs', page), 'utf8').matchAll(/```yaml\n([\s\S]*?)```/g))
+      t.ok(configSchema.parse(parse(example!)), page);
+  }
+  const operations = readFileSync(join(root, 'docs/operations.md'), 'utf8');
+  for (const [, path] of operations.matchAll(/\b(deploy\/[\w.-]+[a-z])\b/g)) t.ok(statSync(join(root, path!)), path!);
+  for (const [, metric] of operations.matchAll(/`lacquer_([a-z0-9_]+)`/g)) t.ok(metric! in HELP, metric!);
+});
+
 t.test('the container runs as nobody special, on folders that are a volume', async (t) => {
   const file = text('Containerfile');
   t.match(file, /^USER node$/m);
