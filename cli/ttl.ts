@@ -226,11 +226,7 @@ const verify = async (files: readonly string[], options: VerifyOptions, io: CliI
   const verifier = new Verifier(
     options.config === undefined ? undefined : livesOf(loadConfig(options.config, {}).config.rules),
   );
-  await readFiles(files, options, io, (row) => verifier.add(row), [
-    'req.id',
-    'req.headers.referer',
-    'req.remoteAddress',
-  ]);
+  await readFiles(files, options, io, (row) => verifier.add(row), ['req.headers.referer', 'req.remoteAddress']);
   const agreement = verifier.end();
   io.out(options.json ? `${JSON.stringify(agreement)}\n` : `${verifyText(agreement)}\n`);
   const min = options.min === undefined ? 0 : shareOf(options.min, '--min');

@@ -5,6 +5,8 @@ import { isServedFromCache, type Row } from './row.ts';
 /** One request (or background fetch) as a replay sees it. */
 export interface Arrival {
   readonly type: 'request' | 'refresh';
+  /** req.id of a request, of a refresh that of the request it belongs to; '' where not read. */
+  readonly id: string;
   readonly startMs: number;
   readonly key: string;
   readonly route: string;
@@ -52,6 +54,7 @@ const isUnstorable = (row: Row): boolean =>
 /** In logs of several hosts the same path is another thing; without a key of ours the URL as sent is the key. */
 const copy = (row: Row, kind: Arrival['kind']): Arrival => ({
   type: row.type === 'refresh' ? 'refresh' : 'request',
+  id: row.type === 'refresh' ? row.parent : row.id,
   startMs: row.startMs,
   key: row.key !== '' ? row.key : row.host + row.url,
   route: row.route !== '' ? row.route : kindOf(row.url),

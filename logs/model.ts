@@ -1,4 +1,4 @@
-import { jittered, phaseOf, residentSeconds, spread } from '../proxy/policy/lifetime.ts';
+import { jittered, type Phase, phaseOf, residentSeconds, spread } from '../proxy/policy/lifetime.ts';
 import type { Arrival } from './arrival.ts';
 
 /** How long what is fetched now will live. */
@@ -14,6 +14,9 @@ export type Verdict = (typeof VERDICTS)[number];
 
 interface Held {
   storedMs: number;
+  /** How much later it may have been stored, and from when it could be had at the earliest. */
+  slackMs: number;
+  landedMs: number;
   life: Life | undefined;
   flight: Flight | undefined;
 }
@@ -25,12 +28,16 @@ export interface Flight {
   /** undefined: not stored. */
   readonly life: Life | undefined;
   readonly isBackground: boolean;
+  /** How much later head and end may have been than given. */
+  readonly slackMs?: number;
 }
 
 /** What `see` says of one request. `ageSeconds` of what was served from the cache. */
 export interface Step {
   readonly verdict: Verdict;
   readonly ageSeconds: number;
+  /** Within what is not known of the fetch before, it could have been otherwise. */
+  readonly isNear: boolean;
 }
 
 /**
@@ -53,13 +60,19 @@ export class Model {
     const held = this.#at(key, nowMs);
     const life = lifeNow !== undefined && held.life !== undefined ? lifeNow : held.life;
     const ageSeconds = life === undefined ? Number.POSITIVE_INFINITY : residentSeconds(held.storedMs, nowMs);
-    const phase =
-      life === undefined ? 'gone' : phaseOf(ageSeconds - ttlOf(life, key, held.storedMs), life.graceSeconds, 0, 0);
-    if (phase === 'fresh') return { verdict: 'hit', ageSeconds };
-    if (held.flight)
-      return phase === 'grace' ? { verdict: 'updating', ageSeconds } : { verdict: 'joined', ageSeconds: 0 };
+    const phase = phaseUnder(life, key, held.storedMs, ageSeconds);
+    const slack = held.slackMs;
+    const isNear =
+      slack > 0 &&
+      (nowMs - held.landedMs < slack || phaseUnder(life, key, held.storedMs, ageSeconds - slack / 1000) !== phase);
+    if (phase === 'fresh') return { verdict: 'hit', ageSeconds, isNear };
+    if (held.flight) {
+      const verdict = phase === 'grace' ? 'updating' : 'joined';
+      return { verdict, ageSeconds: phase === 'grace' ? ageSeconds : 0, isNear };
+    }
     held.flight = { ...flight(), isBackground: phase === 'grace' };
-    return phase === 'grace' ? { verdict: 'stale', ageSeconds } : { verdict: 'miss', ageSeconds: 0 };
+    if (phase === 'grace') return { verdict: 'stale', ageSeconds, isNear };
+    return { verdict: 'miss', ageSeconds: 0, isNear };
   }
 
   has(key: string): boolean {
@@ -68,14 +81,25 @@ export class Model {
 
   /** Sets what is stored, e.g. because the log began with it there. */
   adopt(key: string, storedMs: number, life: Life | undefined): void {
-    this.#held.set(key, { storedMs, life, flight: undefined });
+    this.#held.set(key, { storedMs, slackMs: 0, landedMs: storedMs, life, flight: undefined });
+  }
+
+  /** There was no fetch after all: what is stored was still good. `ageSeconds`, whole, is what it was said to be. */
+  keep(key: string, nowMs: number, ageSeconds: number, life: Life | undefined): void {
+    const held = this.#held.get(key);
+    const known = held && (nowMs - held.storedMs) / 1000;
+    // an age is told in whole seconds; what is known better stays
+    if (held && known !== undefined && Math.abs(known - ageSeconds) < 1.5) {
+      held.flight = undefined;
+      held.life = life;
+    } else this.adopt(key, nowMs - ageSeconds * 1000, life);
   }
 
   /** Replaces the fetch under way, e.g. by one the log tells of. */
   fly(key: string, flight: Flight): void {
     const held = this.#held.get(key);
     if (held) held.flight = flight;
-    else this.#held.set(key, { storedMs: 0, life: undefined, flight });
+    else this.#held.set(key, { storedMs: 0, slackMs: 0, landedMs: Number.NEGATIVE_INFINITY, life: undefined, flight });
   }
 
   flightOf(key: string): Flight | undefined {
@@ -85,7 +109,7 @@ export class Model {
   #at(key: string, nowMs: number): Held {
     let held = this.#held.get(key);
     if (!held) {
-      held = { storedMs: 0, life: undefined, flight: undefined };
+      held = { storedMs: 0, slackMs: 0, landedMs: Number.NEGATIVE_INFINITY, life: undefined, flight: undefined };
       this.#held.set(key, held);
     }
     const { flight } = held;
@@ -94,12 +118,17 @@ export class Model {
       if (flight.life !== undefined || !flight.isBackground) {
         held.storedMs = flight.headMs;
         held.life = flight.life;
+        held.slackMs = flight.slackMs ?? 0;
+        held.landedMs = flight.doneMs;
       }
       held.flight = undefined;
     }
     return held;
   }
 }
+
+const phaseUnder = (life: Life | undefined, key: string, storedMs: number, ageSeconds: number): Phase =>
+  life === undefined ? 'gone' : phaseOf(ageSeconds - ttlOf(life, key, storedMs), life.graceSeconds, 0, 0);
 
 const ttlOf = (life: Life, key: string, storedMs: number): number =>
   life.jitter === 0 ? life.ttlSeconds : jittered(life.ttlSeconds, life.jitter, spread(key, storedMs));

@@ -49,6 +49,8 @@ interface Field {
   readonly opens: number;
   /** Assigns text; undefined where text is of no use. */
   readonly text: ((row: Row, text: string) => void) | undefined;
+  /** New on every line: not worth remembering. */
+  readonly isUnique: boolean;
   readonly number: ((row: Row, value: number) => void) | undefined;
   readonly flag: ((row: Row, value: boolean) => void) | undefined;
   /** The member that followed it last time: the writer's order is always the same. */
@@ -147,9 +149,11 @@ const walk = (bytes: Buffer, start: number, end: number, row: Row, names: Intern
             seenType = true;
             remember(field, bytes, textStart, at, row.type);
           } else if (field.text) {
-            const text = names.get(bytes, textStart, at, escaped);
+            const text = field.isUnique
+              ? plainText(bytes, textStart, at, escaped)
+              : names.get(bytes, textStart, at, escaped);
             field.text(row, text);
-            if (at - textStart < LAST) remember(field, bytes, textStart, at, text);
+            if (at - textStart < LAST && !field.isUnique) remember(field, bytes, textStart, at, text);
           }
         }
         at++;
@@ -203,6 +207,11 @@ const walk = (bytes: Buffer, start: number, end: number, row: Row, names: Intern
     if (following === COMMA) continue;
     return following === CLOSE && at === end && seenType;
   }
+};
+
+const plainText = (bytes: Buffer, start: number, end: number, escaped: boolean): string => {
+  const raw = bytes.toString('utf8', start, end);
+  return escaped ? JSON.parse(`"${raw}"`) : raw;
 };
 
 const remember = (field: Field, bytes: Buffer, start: number, end: number, text: string): void => {
@@ -276,6 +285,7 @@ const fieldOf = (name: FieldName, unneeded: ReadonlySet<string>): Field => {
     bytes: Buffer.from(`${name.slice(dot + 1)}":`),
     opens: CONTEXTS[name] ?? -1,
     text: unneeded.has(name) ? undefined : texts[name],
+    isUnique: name === 'req.id' || name === 'parent',
     number: numbers[name],
     flag: flags[name],
     next: undefined,

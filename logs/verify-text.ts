@@ -32,6 +32,10 @@ export const verifyText = (a: Agreement): string => {
   const notes = [
     `${count(a.adopted)} first requests of keys cached before the log began were taken over, not compared`,
   ];
+  if (a.undecided > 0)
+    notes.push(
+      `${count(a.undecided)} requests came so close to the end of a fetch or a lifetime that the log does not tell which side; not compared`,
+    );
   if (a.unknown > 0) notes.push(`${count(a.unknown)} requests of unknown lifetime`);
   if (a.configs > 1) notes.push(`${a.configs} configurations`);
   if (a.outOfOrder > 0) notes.push(`${count(a.outOfOrder)} lines put back into order of arrival`);

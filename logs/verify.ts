@@ -47,6 +47,11 @@ export interface Agreement {
   readonly first: readonly Disagreement[];
   /** First requests of keys that were cached before the log began: taken over, not compared. */
   readonly adopted: number;
+  /**
+   * Requests that came so close to the end of a fetch or a lifetime that the times of the log do not tell which side:
+   * not compared.
+   */
+  readonly undecided: number;
   /** Requests whose lifetime the log does not tell. */
   readonly unknown: number;
   readonly keys: number;
@@ -56,6 +61,7 @@ export interface Agreement {
 
 const MAX_SHOWN = 20;
 const MAX_CLASSES = 100;
+const MAX_REFRESHES = 100_000;
 
 /**
  * Replays a log under its own settings and compares every disposition. The lifetime of what is stored is what the log says of it
@@ -67,6 +73,8 @@ export class Verifier {
   readonly #order = new Reorder<{ readonly arrival?: Arrival; readonly row?: Pick<Row, 'config' | 'cfg'> }>((item) =>
     this.#take(item),
   );
+  /** Background fetches by the request that began them, until it is looked at. Bound: MAX_REFRESHES. */
+  readonly #refreshes = new Map<string, Arrival>();
   #lives: Lives | undefined;
   readonly #fixed: boolean;
   readonly #graces = new Map<string, number>();
@@ -81,6 +89,7 @@ export class Verifier {
   #agreed = 0;
   #adopted = 0;
   #unknown = 0;
+  #undecided = 0;
   #configs = 0;
 
   /** `lives`: the configuration to go by, where the log has no config lines or they are not to be believed. */
@@ -95,7 +104,11 @@ export class Verifier {
       return;
     }
     const arrival = arrivalOf(row, true);
-    if (arrival) this.#order.add(arrival.startMs, { arrival });
+    if (!arrival) return;
+    if (arrival.type === 'request') return this.#order.add(arrival.startMs, { arrival });
+    // its line comes after that of the stale answer, which is still being held back for order
+    if (arrival.id !== '' && this.#refreshes.size < MAX_REFRESHES) this.#refreshes.set(arrival.id, arrival);
+    else this.#order.add(arrival.startMs, { arrival });
   }
 
   #take({ arrival, row }: { readonly arrival?: Arrival; readonly row?: Pick<Row, 'config' | 'cfg'> }): void {
@@ -115,7 +128,17 @@ export class Verifier {
     // the line of a hit tells the lifetime of what was hit; that of a miss tells of what it fetched, which is the same
     // lifetime unless it is jittered, and the only one known after the rules have changed
     const ofStored = logged === 'miss' || logged === 'joined' ? this.#configs > 1 : true;
-    const { verdict } = this.#model.see(key, startMs, () => this.#flight(arrival, life), ofStored ? life : undefined);
+    const { verdict, isNear } = this.#model.see(
+      key,
+      startMs,
+      () => this.#flight(arrival, life),
+      ofStored ? life : undefined,
+    );
+    if (isNear) {
+      this.#undecided++;
+      if (verdict !== logged) this.#resync(arrival, logged, life);
+      return;
+    }
     this.#compared++;
     this.#matrix[verdict][logged]++;
     if (verdict === logged) {
@@ -150,31 +173,48 @@ export class Verifier {
         });
       return;
     }
-    const ageMs = arrival.ageSeconds >= 0 ? arrival.ageSeconds * 1000 : 0;
-    this.#model.adopt(key, startMs - ageMs, life);
+    const flight = this.#model.flightOf(key);
+    this.#model.keep(key, startMs, Math.max(0, arrival.ageSeconds), life);
     if (logged === 'stale') this.#model.fly(key, this.#flight(arrival, life));
-    if (logged === 'updating') this.#model.fly(key, { ...this.#flight(arrival, life), isBackground: true });
+    if (logged === 'updating')
+      this.#model.fly(key, flight?.isBackground ? flight : { ...this.#flight(arrival, life), isBackground: true });
   }
 
-  /** The log tells when the background fetch of a stale answer was over. */
+  /** A refresh line whose request is not known by its id. */
   #refresh(arrival: Arrival): void {
     const flight = this.#model.flightOf(arrival.key);
-    if (!flight?.isBackground) return;
-    const life = arrival.stored ? flight.life : undefined;
-    this.#model.fly(arrival.key, {
-      ...flight,
-      headMs: arrival.startMs + arrival.headMs,
-      doneMs: arrival.startMs + arrival.fetchMs,
-      life,
-    });
+    if (flight?.isBackground) this.#model.fly(arrival.key, this.#refreshed(flight.startMs, arrival, flight.life));
   }
 
-  /** The leader's own answer went out when the fetch was over. */
+  /**
+   * The fetch began with the request that caused it, or a little later; it ended `origin.us` after that, and at the latest when the
+   * request was answered or, in the background, its refresh line was written. What lies between is not known.
+   */
   #flight(arrival: Arrival, life: Life | undefined): Flight {
+    const { startMs } = arrival;
+    const refresh = this.#refreshes.get(arrival.id);
+    if (refresh) {
+      this.#refreshes.delete(arrival.id);
+      return this.#refreshed(startMs, refresh, life);
+    }
+    if (arrival.cacheStatus === 'STALE')
+      return { startMs, headMs: startMs, doneMs: Number.POSITIVE_INFINITY, life, isBackground: true };
     const flight = flightOf(arrival, arrival.kind === 'unstorable' ? undefined : life, 0);
-    return arrival.us >= 0 && arrival.fetchMs >= 0
-      ? { ...flight, doneMs: Math.max(flight.doneMs, arrival.startMs + arrival.us / 1000) }
-      : flight;
+    return arrival.us < 0 || arrival.fetchMs < 0
+      ? flight
+      : { ...flight, slackMs: Math.max(0, arrival.us / 1000 - arrival.fetchMs) };
+  }
+
+  #refreshed(startMs: number, refresh: Arrival, life: Life | undefined): Flight {
+    const endMs = refresh.startMs + refresh.fetchMs;
+    return {
+      startMs,
+      headMs: startMs + refresh.headMs,
+      doneMs: startMs + refresh.fetchMs,
+      life: refresh.stored ? life : undefined,
+      isBackground: true,
+      slackMs: Math.max(0, endMs - startMs - refresh.fetchMs),
+    };
   }
 
   /** As logged; where the line has none, as the route's last. undefined: not known. */
@@ -220,6 +260,7 @@ export class Verifier {
       classes: classes.sort((a, b) => b.count - a.count),
       first: this.#first,
       adopted: this.#adopted,
+      undecided: this.#undecided,
       unknown: this.#unknown,
       keys: this.#model.keyCount,
       outOfOrder: this.#order.outOfOrder,

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -68,11 +69,12 @@ t.test('the byte scanner gives what JSON.parse gives', async (t) => {
       const slow = emptyRow();
       const a = scan(bytes, 0, bytes.length - 1, fast);
       const b = parseRecord(bytes.toString('utf8', 0, bytes.length - 1), slow);
-      t.equal(a, b, text) || fc.pre(false);
-      if (a === 'row') t.same(fast, slow, text);
+      assert.equal(a, b);
+      if (a === 'row') assert.deepEqual(fast, slow);
     }),
     { numRuns: 1500 },
   );
+  t.pass();
 });
 
 t.test('the scanner takes compact lines itself', async (t) => {
