@@ -156,6 +156,8 @@ export const openPass = (deps: PassDeps) => {
   function learn(head: RequestHead, stale: Entry, response: OriginResponse): void {
     const verdict = headUpdates(stale, response.status, response.rawHeaders);
     if (verdict === 'none') return;
+    // What came in meanwhile is newer than what this HEAD was about
+    if (deps.store.get(head.key, head.facts)?.storedAtMs !== stale.storedAtMs) return;
     const now = clock();
     const entry =
       verdict === 'stale'

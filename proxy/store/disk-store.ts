@@ -208,7 +208,8 @@ export class DiskStore implements Store {
   }
 
   #load(key: Key, request: RequestFacts): Entry | undefined {
-    for (const { entry } of this.#pending.get(key.text) ?? [])
+    // The one put last is the one that counts
+    for (const { entry } of [...(this.#pending.get(key.text) ?? [])].reverse())
       if (entry.vary.every(([name, value]) => request.field(name) === value)) return this.#admit(key, entry, 'memory');
     this.#lastMiss = undefined;
     const disk = this.#disk;
