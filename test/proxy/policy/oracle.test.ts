@@ -228,6 +228,12 @@ const GAPS: readonly Gap[] = [
     example: { response: cc('max-age=0'), second: cc('max-stale=100') },
   },
   {
+    name: 'max-stale is "no more than" (RFC 9111 5.2.1.2); there less than',
+    reuses: 'we',
+    applies: (c) => c.delaySeconds === 0 && /max-stale=\d/.test(of(c.second, 'cache-control')),
+    example: { response: { ...cc('max-age=10'), age: '14' }, second: cc('max-stale=4'), delaySeconds: 0 },
+  },
+  {
     name: 'dates are HTTP-dates; there whatever Date.parse takes',
     reuses: 'either',
     applies: (c) => /^\d{4}-|^\d+$/.test(of(c.response, 'expires')) || /^\d{4}-/.test(of(c.response, 'date')),
