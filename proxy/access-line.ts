@@ -12,7 +12,7 @@ import {
 import type { Client } from './client.ts';
 import { digits, put3, putDigits, putNumber } from './digits.ts';
 import type { RefusedRequest } from './front.ts';
-import type { OriginOutcome, Outcome } from './outcome.ts';
+import type { OriginOutcome, Outcome, Repeated } from './outcome.ts';
 import type { Reason } from './policy/reasons.ts';
 import type { RequestHead } from './request-head.ts';
 
@@ -31,6 +31,8 @@ export interface LineOptions {
   /** Lower-case names of the request headers that are logged. */
   readonly headers: readonly string[];
 }
+
+type LineClient = Pick<Client, 'id' | 'startMs' | 'remoteAddress'>;
 
 /** Room for what a line holds beside the parts that are kept: digits, id. */
 const SPARE_BYTES = 256;
@@ -83,71 +85,94 @@ export const openAccessLines = (options: LineOptions) => {
     return asked.logText;
   };
 
-  const outcomeBytes = (head: RequestHead, outcome: Outcome): Buffer => {
-    const { cache, origin, repeated } = outcome;
-    if (repeated?.logText) return repeated.logText;
-    const text =
+  const outcomeText = (head: RequestHead, outcome: Outcome): string => {
+    const { cache, origin } = outcome;
+    return (
       `{"statusCode":${outcome.statusCode},"bytes":${outcome.bytes}${outcome.aborted ? ',"aborted":true' : ''}${routeText(head)}` +
-      `"cache":{"status":"${cache.status}"${cacheText(cache, head.key.id)}`;
-    if (!repeated) return latin1(`${text}}${origin === undefined ? '' : originText(origin)}}\n`);
-    // what changes with time comes last: the age, written by the caller
-    repeated.logText = latin1(text.replace(/\d+$/, ''));
+      `"cache":{"status":"${cache.status}"${cacheText(cache, head.key.id)}}${origin === undefined ? '' : originText(origin)}}\n`
+    );
+  };
+
+  /** What all lines of a repeated outcome share; the age, which changes, comes last and is written for each. */
+  const repeatedText = (head: RequestHead, outcome: Outcome, repeated: Repeated): Buffer => {
+    const request = requestBytes(head);
+    repeated.logSplit = request.length;
+    repeated.logText = Buffer.concat([request, latin1(outcomeText(head, outcome).replace(/\d+\}\}\n$/, ''))]);
     return repeated.logText;
+  };
+
+  /** Everything up to the id's end; where the next byte goes. */
+  const begin = (bytes: Buffer, line: number, client: Pick<Client, 'id' | 'startMs'>, us: number): number => {
+    const { startMs, id } = client;
+    const startSecond = Math.floor(startMs / 1000);
+    if (startSecond !== openingSecond) {
+      openingSecond = startSecond;
+      putDigits(opening, TIME_AT, startSecond, 10);
+      putDigits(opening, START_AT, startSecond, 10);
+    }
+    bytes.set(opening, line);
+    const endMs = startMs + us / 1000;
+    const endSecond = Math.floor(endMs / 1000);
+    if (endSecond !== startSecond) putDigits(bytes, line + TIME_AT, endSecond, 10);
+    put3(bytes, line + TIME_AT + 10, Math.floor(endMs) - endSecond * 1000);
+    const wholeMs = Math.floor(startMs);
+    put3(bytes, line + START_AT + 10, wholeMs - startSecond * 1000);
+    put3(bytes, line + START_AT + 14, microsecond(startMs));
+    let at = putNumber(bytes, line + opening.length, us);
+    bytes.set(ID_NAME, at);
+    at += ID_NAME.length;
+    for (let i = 0; i < id.length; i++) bytes[at++] = id.charCodeAt(i);
+    return at;
+  };
+
+  const repeatedLine = (
+    into: LineBuffer,
+    head: RequestHead,
+    client: LineClient,
+    outcome: Outcome,
+    repeated: Repeated,
+    us: number,
+  ): void => {
+    const text = repeated.logText ?? repeatedText(head, outcome, repeated);
+    const address = shown(client.remoteAddress);
+    const headers = headerBytes(head);
+    const line = into.reserve(opening.length + text.length + address.length + headers.length + SPARE_BYTES);
+    if (line < 0) return;
+    const { bytes } = into;
+    const at = begin(bytes, line, client, us);
+    // in one piece, then apart: what is to be found in memory is one thing and not two
+    bytes.set(text, at);
+    const split = at + repeated.logSplit;
+    const rest = split + address.length + headers.length;
+    bytes.copyWithin(rest, split, at + text.length);
+    bytes.set(address, split);
+    bytes.set(headers, split + address.length);
+    const end = putNumber(bytes, rest + text.length - repeated.logSplit, repeated.ageSeconds);
+    bytes.set(LINE_END, end);
+    into.commit(end + LINE_END.length);
   };
 
   return {
     /** Writes the line of a request, or nothing where `into` has no room. */
-    request(
-      into: LineBuffer,
-      head: RequestHead,
-      client: Pick<Client, 'id' | 'startMs' | 'remoteAddress'>,
-      outcome: Outcome,
-      us: number,
-    ): void {
+    request(into: LineBuffer, head: RequestHead, client: LineClient, outcome: Outcome, us: number): void {
+      if (outcome.repeated !== undefined) return repeatedLine(into, head, client, outcome, outcome.repeated, us);
       const request = requestBytes(head);
       const address = shown(client.remoteAddress);
       const headers = headerBytes(head);
-      const rest = outcomeBytes(head, outcome);
+      const rest = outcomeText(head, outcome);
       const line = into.reserve(
         opening.length + request.length + address.length + headers.length + rest.length + SPARE_BYTES,
       );
       if (line < 0) return;
       const { bytes } = into;
-      const { startMs, id } = client;
-      const startSecond = Math.floor(startMs / 1000);
-      if (startSecond !== openingSecond) {
-        openingSecond = startSecond;
-        putDigits(opening, TIME_AT, startSecond, 10);
-        putDigits(opening, START_AT, startSecond, 10);
-      }
-      bytes.set(opening, line);
+      let at = begin(bytes, line, client, us);
       if (outcome.statusCode >= 500) bytes[line + LEVEL_AT] = 0x35;
       else if (outcome.origin?.error !== undefined) bytes[line + LEVEL_AT] = 0x34;
-      const endMs = startMs + us / 1000;
-      const endSecond = Math.floor(endMs / 1000);
-      if (endSecond !== startSecond) putDigits(bytes, line + TIME_AT, endSecond, 10);
-      put3(bytes, line + TIME_AT + 10, Math.floor(endMs) - endSecond * 1000);
-      const wholeMs = Math.floor(startMs);
-      put3(bytes, line + START_AT + 10, wholeMs - startSecond * 1000);
-      put3(bytes, line + START_AT + 14, microsecond(startMs));
-      let at = putNumber(bytes, line + opening.length, us);
-      bytes.set(ID_NAME, at);
-      at += ID_NAME.length;
-      for (let i = 0; i < id.length; i++) bytes[at++] = id.charCodeAt(i);
-      bytes.set(request, at);
-      at += request.length;
-      bytes.set(address, at);
-      at += address.length;
-      bytes.set(headers, at);
-      at += headers.length;
-      bytes.set(rest, at);
-      at += rest.length;
-      if (outcome.repeated) {
-        at = putNumber(bytes, at, outcome.cache.ageSeconds ?? 0);
-        bytes.set(LINE_END, at);
-        at += LINE_END.length;
+      for (const part of [request, address, headers]) {
+        bytes.set(part, at);
+        at += part.length;
       }
-      into.commit(at);
+      into.commit(at + bytes.write(rest, at, 'latin1'));
     },
 
     refresh(

@@ -9,11 +9,14 @@ const LINE_BYTES = 256;
 const BLOCKS = 512;
 const BLOCK_BYTES = 1024;
 
-/** A request line and what its target means, by authority. */
+/** A request line and what its target means for one authority; the next for another. At most AUTHORITIES in a chain. */
 interface Line {
   readonly method: string;
   readonly target: string;
-  readonly places: { readonly scheme: 'http' | 'https'; readonly authority: string; readonly place: Place }[]; // bounded by AUTHORITIES
+  scheme: 'http' | 'https' | undefined;
+  authority: string;
+  place: Place | undefined;
+  next: Line | undefined;
 }
 const AUTHORITIES = 8;
 
@@ -78,17 +81,30 @@ export class HeadMemo {
     if (requestLineEnd(this.#bytes, lineEnd) !== lineEnd) return undefined;
     const isHead = this.#bytes[0] === 72;
     const target = this.#bytes.toString('latin1', isHead ? 5 : 4, lineEnd - LINE_REST);
-    const line: Line = { method: isHead ? 'HEAD' : 'GET', target, places: [] };
+    const line: Line = {
+      method: isHead ? 'HEAD' : 'GET',
+      target,
+      scheme: undefined,
+      authority: '',
+      place: undefined,
+      next: undefined,
+    };
     this.#lines.put(this.#words, lineEnd, line);
     return line;
   }
 
-  #placeFor({ places, target }: Line, scheme: 'http' | 'https', authority: string): Place {
-    for (const known of places) if (known.authority === authority && known.scheme === scheme) return known.place;
-    const place = placeOf(scheme, authority, target, this.#front.rules(scheme));
-    if (places.length === AUTHORITIES) places.shift();
-    places.push({ scheme, authority, place });
-    return place;
+  #placeFor(line: Line, scheme: 'http' | 'https', authority: string): Place {
+    let at = line;
+    for (let left = AUTHORITIES; at.place !== undefined; left--) {
+      if (at.authority === authority && at.scheme === scheme) return at.place;
+      if (left === 1) break;
+      at.next ??= { ...line, place: undefined, next: undefined };
+      at = at.next;
+    }
+    at.scheme = scheme;
+    at.authority = authority;
+    at.place = placeOf(scheme, authority, line.target, this.#front.rules(scheme));
+    return at.place;
   }
 
   /** Behind the first line feed; -1 where there is none. */

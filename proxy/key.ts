@@ -9,6 +9,8 @@ export interface Key {
   readonly id: string;
   /** Path and kept parameters: what travels to the origin. */
   readonly target: string;
+  /** Where the store found it last: the store's own affair. */
+  held?: object | undefined;
 }
 
 /** Parameters that count, sorted by name then as sent; the rest is dropped. Duplicates are kept, in their order. */
@@ -31,7 +33,7 @@ export const keyOf = (scheme: string, host: string, target: string, rule: Pick<R
   const kept = mark >= 0 && (query !== '' || rule.query === 'all') ? `${path}?${query}` : path;
   const text = `${scheme}:${host.length}:${host}${kept}`;
   const id = createHash('sha256').update(text).digest().toString('hex', 0, 16);
-  return { text, id, target: kept };
+  return { text, id, target: kept, held: undefined };
 };
 
 /** The parts of a key's text: what `keyOf` joined. */

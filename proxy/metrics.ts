@@ -3,7 +3,7 @@ import { EventLoopGauges } from './event-loop.ts';
 import type { Metrics } from './front.ts';
 import { Histogram } from './histogram.ts';
 import type { HistogramDelta, MetricsDelta } from './metrics-delta.ts';
-import type { OriginOutcome, Outcome } from './outcome.ts';
+import type { OriginOutcome, Outcome, Repeated } from './outcome.ts';
 import {
   BYPASS_REASONS,
   CACHE_STATUSES,
@@ -49,7 +49,7 @@ export class WorkerMetrics implements Metrics {
 
   request(head: RequestHead, outcome: Outcome, us: number): void {
     const { cache, repeated } = outcome;
-    if (repeated !== undefined && repeated.slot >= 0) return this.#again(outcome, repeated.slot, us);
+    if (repeated !== undefined && repeated.slot >= 0) return this.#again(repeated, us);
     const status = STATUS_INDEX.get(cache.status)!;
     const statusClass = outcome.aborted ? 5 : classOf(outcome.statusCode);
     const reason = cache.why === undefined ? 0 : (REASON_INDEX.get(cache.why) ?? REASONS.length - 1);
@@ -67,9 +67,9 @@ export class WorkerMetrics implements Metrics {
   }
 
   /** A prepared hit, whose labels are known. */
-  #again(outcome: Outcome, slot: number, us: number): void {
+  #again({ slot, bytes }: Repeated, us: number): void {
     this.#requests[slot]!++;
-    this.#bytes += outcome.bytes;
+    this.#bytes += bytes;
     this.#latency[HIT]!.observe(us);
   }
 

@@ -12,15 +12,18 @@ export interface Outcome {
   aborted: boolean;
   cache: CacheOutcome;
   origin: OriginOutcome | undefined;
-  /** There when many requests have this very outcome (prepared.ts): what its readers keep of it. */
+  /** There when many requests have this very outcome (prepared.ts): what is read of it in place of the rest, and kept with it. */
   readonly repeated?: Repeated;
 }
 
 export interface Repeated {
-  /** Its part of an access log line up to the age. */
-  logText: Buffer | undefined;
-  /** Place of the counter in the metrics; -1: not known yet. */
+  readonly bytes: number;
+  ageSeconds: number;
+  /** Place of its counter in the metrics; -1: not known yet. */
   slot: number;
+  /** Its part of an access log line: from behind the id to the remote address, `logSplit` bytes, then from the status code to the age. */
+  logText: Buffer | undefined;
+  logSplit: number;
 }
 
 export interface CacheOutcome {

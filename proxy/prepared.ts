@@ -1,7 +1,7 @@
 import type { Client } from './client.ts';
-import type { Entry } from './entry.ts';
+import type { Entry, Form } from './entry.ts';
 import { fieldText, headText, isBodiless } from './message.ts';
-import type { Outcome } from './outcome.ts';
+import type { CacheOutcome, Outcome, Repeated } from './outcome.ts';
 import { cacheStatus } from './policy/cache-status.ts';
 import { countedAgeSeconds, currentAgeSeconds, ttlSecondsOf } from './policy/lifetime.ts';
 import { decide } from './policy/reuse.ts';
@@ -14,19 +14,47 @@ import type { Store } from './store/store.ts';
  * A hit on one form of an entry as bytes: fixed fields, then those that change with time, then the body. True from `fromMs`
  * until the next whole second of Age or ttl begins; then only the middle is written anew.
  */
-export interface Prepared {
+export class Prepared implements Outcome, Repeated {
+  // What a hit reads comes first, so that it lies in two lines of the processor's cache.
   readonly entry: Entry;
   readonly rule: Rule;
-  readonly message: Buffer;
-  readonly fixedLength: number;
-  readonly changingLength: number;
-  fromMs: number;
-  untilMs: number;
+  message: Buffer;
+  /** Whole ms since this module was loaded: small numbers are stored in place. */
+  from = 0;
+  until = 0;
   /** A connection still holds the message: it must not be written to. */
-  isLent: boolean;
-  /** The one outcome of all requests it answers; its age and ttl are those of the moment. */
-  readonly outcome: Outcome;
+  isLent = false;
+  readonly repeated: Repeated = this;
+  slot = -1;
+  readonly bytes: number;
+  ageSeconds = 0;
+  logText: Buffer | undefined = undefined;
+  logSplit = 0;
+
+  readonly fixed: string;
+  changingLength = 0;
+  readonly statusCode: number;
+  readonly aborted = false;
+  readonly origin = undefined;
+  readonly cache: CacheOutcome = {
+    status: 'HIT', fwd: undefined, why: undefined, tier: 'memory', ttlSeconds: undefined, ageSeconds: undefined,
+    stored: false, collapsed: false, waitUs: undefined,
+  }; // biome-ignore format: one record
+
+  constructor(entry: Entry, rule: Rule, fixed: string, bytes: number) {
+    this.entry = entry;
+    this.rule = rule;
+    this.fixed = fixed;
+    this.bytes = bytes;
+    this.statusCode = entry.status;
+    this.message = NOTHING;
+  }
 }
+
+const NOTHING = Buffer.alloc(0);
+const START_MS = Date.now();
+/** May wrap after 24 days into a number that takes more room, and is as true. */
+const sinceStart = (ms: number): number => Math.floor(ms - START_MS);
 
 export interface PreparedDeps {
   readonly store: Store;
@@ -80,34 +108,19 @@ export const openPrepared = ({ store, name, via, finish }: PreparedDeps) => {
     if (!Number.isFinite(age) || !(left > 0)) return undefined;
     const kept = place.prepared[asked.taste];
     const before = kept?.entry === entry && kept.rule === rule ? kept : undefined;
-    const outcome = before?.outcome ?? hitOutcome(entry.status, form.length);
-    outcome.cache.ageSeconds = Math.floor(age);
-    outcome.cache.ttlSeconds = left;
-    outcome.cache.lifetimeSeconds = ttl;
-    const changing = answerFields([], entry.facts, rule, Math.floor(age), false, cacheStatus(name, outcome));
-    const text = `${fieldText(changing)}\r\n`;
-    // Age counts up and ttl down, each at its own moment within the second.
-    const untilMs = now + 1000 * Math.min(Math.floor(age) + 1 - age, left - Math.floor(left));
-    if (before !== undefined && !before.isLent && text.length === before.changingLength) {
-      before.message.write(text, before.fixedLength, 'latin1');
-      before.fromMs = now;
-      before.untilMs = untilMs;
-      return before;
-    }
-    const body = store.bytes(form);
+    const body = before === undefined ? store.bytes(form) : undefined;
     if (typeof body === 'string') return undefined;
-    const fixed = headText(entry.status, [
-      ...fixedFields(entry, rule, form, via),
-      'Content-Length',
-      String(body.length),
-    ]);
-    const message = Buffer.allocUnsafeSlow(fixed.length + text.length + body.length);
-    message.write(fixed + text, 0, 'latin1');
-    message.set(body, fixed.length + text.length);
-    const prepared: Prepared = {
-      entry, rule, message, fixedLength: fixed.length, changingLength: text.length, fromMs: now, untilMs, isLent: false, outcome,
-    }; // biome-ignore format: one record
-    keep(head, prepared);
+    const prepared = before ?? new Prepared(entry, rule, fixedText(entry, rule, form, via), form.length);
+    prepared.ageSeconds = Math.floor(age);
+    prepared.cache.ageSeconds = prepared.ageSeconds;
+    prepared.cache.ttlSeconds = left;
+    prepared.cache.lifetimeSeconds = ttl;
+    const changing = answerFields([], entry.facts, rule, prepared.ageSeconds, false, cacheStatus(name, prepared));
+    write(prepared, `${fieldText(changing)}\r\n`, body);
+    prepared.from = sinceStart(now);
+    // Age counts up and ttl down, each at its own moment within the second.
+    prepared.until = sinceStart(now + 1000 * Math.min(prepared.ageSeconds + 1 - age, left - Math.floor(left)));
+    if (before === undefined) keep(head, prepared);
     return prepared;
   };
 
@@ -115,28 +128,43 @@ export const openPrepared = ({ store, name, via, finish }: PreparedDeps) => {
     /** Answers and reports a hit; false: it takes the long way, and nothing was done. */
     send(head: RequestHead, client: Client, entry: Entry, nowMs: number): boolean {
       if (store.tierOf(entry) !== 'memory') return false;
+      const now = sinceStart(nowMs);
       let prepared = head.place.prepared[head.asked.taste];
       if (
         prepared === undefined ||
         prepared.entry !== entry ||
-        nowMs >= prepared.untilMs ||
-        nowMs < prepared.fromMs ||
+        now >= prepared.until ||
+        now < prepared.from ||
         prepared.rule !== head.rule
       ) {
         prepared = prepare(head, entry, nowMs);
         if (prepared === undefined) return false;
       }
       if (!client.sendBytes(prepared.message)) prepared.isLent = true;
-      finish(head, client, prepared.outcome);
+      finish(head, client, prepared);
       return true;
     },
   };
 };
 
+const fixedText = (entry: Entry, rule: Rule, form: Form, via: string): string =>
+  headText(entry.status, [...fixedFields(entry, rule, form, via), 'Content-Length', String(form.length)]);
+
+/** Puts the message together, or its changing part alone where that fits and nobody holds the buffer. `body`: undefined when it is in the message before. */
+const write = (prepared: Prepared, changing: string, body: Buffer | undefined): void => {
+  const { fixed, message, changingLength } = prepared;
+  if (body === undefined && !prepared.isLent && changing.length === changingLength) {
+    message.write(changing, fixed.length, 'latin1');
+    return;
+  }
+  const rest = body ?? message.subarray(fixed.length + changingLength);
+  const made = Buffer.allocUnsafeSlow(fixed.length + changing.length + rest.length);
+  made.write(fixed + changing, 0, 'latin1');
+  made.set(rest, fixed.length + changing.length);
+  prepared.message = made;
+  prepared.changingLength = changing.length;
+  prepared.isLent = false;
+};
+
 /** Heap bytes of a prepared hit beside its message. */
 const OVERHEAD = 700;
-
-const hitOutcome = (statusCode: number, bytes: number): Outcome => ({
-  statusCode, bytes, aborted: false, origin: undefined, repeated: { logText: undefined, slot: -1 },
-  cache: { status: 'HIT', fwd: undefined, why: undefined, tier: 'memory', ttlSeconds: 0.5, lifetimeSeconds: 0.5, ageSeconds: 0, stored: false, collapsed: false, waitUs: undefined },
-}); // biome-ignore format: one record

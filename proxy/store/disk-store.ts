@@ -14,7 +14,7 @@ import type { EnvHome } from './env-home.ts';
 import { Evictor } from './evictor.ts';
 import { Files } from './files.ts';
 import { Leases } from './leases.ts';
-import { entriesOf, MemoryTier, matching } from './memory.ts';
+import { entriesOf, type KeyNode, MemoryTier, matching } from './memory.ts';
 import { Objects } from './objects.ts';
 import { Popularity, slotOf } from './popularity.ts';
 import { countStep, planPurge } from './purge-writes.ts';
@@ -57,6 +57,9 @@ export interface StoreOptions {
   /** Between two tries to open a directory that could not be used. */
   readonly retryMs?: number;
 }
+
+/** Nodes up to this size may be pointed at by keys. */
+const HELD_BYTES = 4096;
 
 interface Token extends FillToken, Begun {
   /** Of what was stored under the key when the fill began; undefined: not known, and any tag may be its. */
@@ -160,7 +163,7 @@ export class DiskStore implements Store {
 
   get(key: Key, request: RequestFacts): Entry | undefined {
     if (this.#shared && !this.#looked) this.#look();
-    const node = this.#memory.get(key.text);
+    const node = this.#nodeOf(key);
     if (node && (node.epoch === this.#purges.epoch || this.#isStillGood(node.text))) {
       const entry = matching(node, request);
       if (entry) {
@@ -171,6 +174,15 @@ export class DiskStore implements Store {
       }
     }
     return this.#load(key, request);
+  }
+
+  /** By the pointer that the key kept from the last time, else by its text. Large nodes are not held by keys past their eviction. */
+  #nodeOf(key: Key): KeyNode | undefined {
+    const held = key.held as KeyNode | undefined;
+    if (held !== undefined && !held.isGone) return held;
+    const node = this.#memory.get(key.text);
+    key.held = node !== undefined && node.weight <= HELD_BYTES ? node : undefined;
+    return node;
   }
 
   /** Once per event-loop turn: what other workers have written or purged since. */

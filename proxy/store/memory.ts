@@ -15,8 +15,12 @@ export interface KeyNode extends Resident {
   readonly slot: number;
   readonly first: StoredEntry;
   readonly others: readonly StoredEntry[];
+  /** More than one variant, or one that depends on the request. */
+  readonly varies: boolean;
   /** The purge epoch at which its entries were last found alive. */
   epoch: number;
+  /** No longer in memory: a key that still points here must look again. */
+  isGone: boolean;
 }
 
 const NONE: readonly StoredEntry[] = Object.freeze([]);
@@ -25,7 +29,7 @@ export const entriesOf = ({ first, others }: KeyNode): StoredEntry[] => [first, 
 
 /** The variant that answers the request, without work where there are none. */
 export const matching = (node: KeyNode, request: RequestFacts): StoredEntry | undefined => {
-  if (variantMatches(node.first.vary, request)) return node.first;
+  if (!node.varies || variantMatches(node.first.vary, request)) return node.first;
   for (const entry of node.others) if (variantMatches(entry.vary, request)) return entry;
   return entriesOf(node).find((entry) => isInPreferredLanguage(entry, request));
 };
@@ -56,7 +60,7 @@ export class MemoryTier {
     let weight = NODE_BYTES + key.text.length;
     for (const entry of entries) weight += weightOf(entry);
     const node: KeyNode = {
-      text: key.text, id: key.id, slot, first, others, epoch, weight, visited: false, newer: undefined, older: undefined, owner: this,
+      text: key.text, id: key.id, slot, first, others, varies: others.length > 0 || first.vary.length > 0, epoch, isGone: false, weight, visited: false, newer: undefined, older: undefined, owner: this,
     }; // biome-ignore format: the fields of a node
     this.#nodes.set(node.text, node);
     this.#byId.set(node.id, node);
@@ -84,7 +88,9 @@ export class MemoryTier {
   }
 
   forget(item: Resident): void {
-    const { text, id } = item as KeyNode;
+    const node = item as KeyNode;
+    const { text, id } = node;
+    node.isGone = true;
     this.#nodes.delete(text);
     this.#byId.delete(id);
   }
