@@ -26,6 +26,7 @@ runChild(async (config, { log }) => {
     // The supervisor replaces an origin whose configuration changed.
     reload: async () => undefined,
     reopenLogs: () => undefined,
+    company: () => undefined,
     drain: async (deadlineMs) => {
       await Promise.race([origin.close(), new Promise((resolve) => setTimeout(resolve, deadlineMs).unref())]);
       loop.close();

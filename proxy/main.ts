@@ -59,6 +59,8 @@ export interface Proxy {
   /** Applied between two requests, to what is stored too. Throws, changing nothing, when the new one cannot run. */
   reload(config: Config): Promise<void>;
   reopenLogs(): void;
+  /** How many workers share the cache from now on. */
+  setWorkers(count: number): void;
   /**
    * Takes no more connections; resolves when everything accepted is answered, at the deadline at the latest. For `idleMs` a
    * kept-alive connection may send one request more.
@@ -266,6 +268,7 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
       setTimeout(() => before.origins.close(), OLD_ORIGINS_MS).unref();
     },
     reopenLogs: () => accessLog.reopen(),
+    setWorkers: (count) => store.setWorkers(count),
     async drain(deadlineMs, idleMs) {
       const http2 = Promise.race([edge.drain(), new Promise((done) => setTimeout(done, deadlineMs).unref())]);
       await Promise.all([roads.drain(deadlineMs, idleMs), redirects?.drain(deadlineMs, idleMs), http2]);

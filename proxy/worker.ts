@@ -10,6 +10,7 @@ runChild(async (config, { log, bus, place }) => {
   return {
     reload: (next) => proxy.reload(next),
     reopenLogs: () => proxy.reopenLogs(),
+    company: (of) => proxy.setWorkers(of),
     drain: async (deadlineMs, idleMs) => {
       await proxy.drain(deadlineMs, idleMs);
       await proxy.close();

@@ -74,7 +74,7 @@ interface PendingPut {
 export class DiskStore implements Store {
   readonly #options: StoreOptions;
   readonly #home: EnvHome;
-  readonly #shared: boolean;
+  #shared: boolean;
   readonly #sieve: Sieve;
   readonly #memory: MemoryTier;
   readonly #residents: Residents;
@@ -135,6 +135,7 @@ export class DiskStore implements Store {
     this.#purges.refresh(disk.tables.purges, disk.state);
     disk.beforeCommit = (view) => this.#beforeCommit(disk, view);
     disk.afterCommit = (view) => this.#afterCommit(disk, view);
+    disk.share(this.#shared);
     this.#disk = disk;
     this.#sweeper.start(this.#purges.openRows.length > 0 ? 0 : undefined);
     void this.#tidy();
@@ -541,6 +542,12 @@ export class DiskStore implements Store {
     this.#options.count('sweep_expired', expired);
     const told = { walked, expired, purged, corrupt };
     if (expired + purged + corrupt > 0) this.#options.log.info(told, 'store: swept');
+  }
+
+  setWorkers(count: number): void {
+    this.#shared = count > 1;
+    this.#looked = false;
+    this.#disk?.share(this.#shared);
   }
 
   stats(): StoreStats {

@@ -38,7 +38,7 @@ export class Disk {
   readonly #meta: BinaryDb;
   readonly tables: Tables & Readonly<Record<TableName, BinaryDb>>;
   readonly #queue: Queued[] = [];
-  readonly #shared: boolean;
+  #shared: boolean;
   #running: Promise<void> | undefined;
   #closed = false;
   #version = 0;
@@ -78,6 +78,11 @@ export class Disk {
   async #reserve(): Promise<void> {
     await this.#meta.put(RESERVE, Buffer.alloc(RESERVE_BYTES), 1).catch(rethrow);
     await this.#meta.remove(RESERVE).catch(rethrow);
+  }
+
+  /** Whether other processes write too; without them reads need not be renewed. */
+  share(isShared: boolean): void {
+    this.#shared = isShared;
   }
 
   /** The state as of this event-loop turn: true when somebody has written since the last look. */

@@ -46,6 +46,8 @@ export interface Store {
   /** Calls back once when another worker's lease on `key` ends (stored, released or past its deadline). */
   onceReleased(key: Key, callback: () => void): () => void;
 
+  /** How many processes use the store from now on: one that is being replaced, and its successor, are two. */
+  setWorkers(count: number): void;
   stats(): StoreStats;
   close(): Promise<void>;
 }

@@ -10,6 +10,8 @@ export interface ChildBody {
   /** Throws when it cannot run on `config`; then the old one still holds. */
   reload(config: Config): Promise<void>;
   reopenLogs(): void;
+  /** How many of its kind run from now on; during a replacement old and new ones together. */
+  company(of: number): void;
   /** Resolves when nothing accepted is left, at the deadline at the latest; idle clients may send one more for `idleMs`. */
   drain(deadlineMs: number, idleMs: number): Promise<void>;
   /** Does what the primary asks (purge, explain, stats …); throws for the unknown. */
@@ -34,6 +36,7 @@ const DELTA_EVERY_MS = 1000;
 export const runChild = (start: (config: Config, context: ChildContext) => Promise<ChildBody>): void => {
   let body: ChildBody | undefined;
   let isLeaving = false;
+  let company: number | undefined;
   const listeners: ((message: BusMessage) => void)[] = [];
   const bus: Bus = {
     send: (message) => tell({ type: 'bus', message }),
@@ -49,6 +52,7 @@ export const runChild = (start: (config: Config, context: ChildContext) => Promi
     });
     body = await start(config, { log, bus, place });
     const running = body;
+    if (company !== undefined) running.company(company);
     setLevel = (level) => {
       log.level = level;
     };
@@ -100,6 +104,9 @@ export const runChild = (start: (config: Config, context: ChildContext) => Promi
           },
           (error: unknown) => tell({ type: 'reloaded', reason: reasonOf(error) }),
         );
+      case 'company':
+        company = message.of;
+        return body?.company(company);
       case 'reopen':
         return reopenAll();
       case 'drain':

@@ -51,6 +51,8 @@ export class Crew {
   readonly #children = new Set<Child>();
   readonly #watchdog: NodeJS.Timeout;
   #serial = 0;
+  /** As the children were told last. */
+  #company = 0;
   #isStarting = true;
   #isStopping = false;
   #backOffMs = 0;
@@ -146,14 +148,15 @@ export class Crew {
   }
 
   #fork(): Child {
-    const { config, fds, count } = this.#orders;
+    const { config, fds } = this.#orders;
     const child = new Child({
       entry: this.#entry,
       config,
       fds,
-      place: { serial: ++this.#serial, of: count },
+      place: { serial: ++this.#serial, of: this.#companyWith(1) },
     });
     this.#children.add(child);
+    this.#tellCompany();
     child.on('delta', (delta) => this.#events.onDelta(child, delta));
     child.on('bus', (message) => this.#relay(child, message));
     child.on('leaving', () => this.#replace(child));
@@ -162,12 +165,25 @@ export class Crew {
     return child;
   }
 
+  /** How many run, or will in a moment: one that is being replaced and its successor share the store. */
+  #companyWith(more: number): number {
+    return Math.max(this.#orders.count, this.#children.size + more);
+  }
+
+  #tellCompany(): void {
+    const of = this.#companyWith(0);
+    if (of === this.#company) return;
+    this.#company = of;
+    for (const child of this.#children) child.send({ type: 'company', of });
+  }
+
   #relay(from: Child, message: BusMessage): void {
     for (const child of this.#children) if (child !== from) child.send({ type: 'bus', message });
   }
 
   #gone(child: Child, how: string, livedMs: number): void {
     this.#children.delete(child);
+    this.#tellCompany();
     this.#events.onGone(child);
     if (this.#isStopping || child.isSentAway) return;
     this.#countCrash(child, how);

@@ -7,6 +7,7 @@ export type ToChild =
   | { readonly type: 'start'; readonly config: Config; readonly place: Place }
   | { readonly type: 'reload'; readonly config: Config }
   | { readonly type: 'reopen' }
+  | { readonly type: 'company'; readonly of: number }
   | { readonly type: 'drain'; readonly deadlineMs: number; readonly idleMs: number }
   | { readonly type: 'bus'; readonly message: BusMessage }
   | { readonly type: 'ask'; readonly id: number; readonly what: string; readonly args: unknown };
@@ -26,6 +27,6 @@ export type FromChild =
 export interface Place {
   /** Counts every child ever forked, from 1: unique, and the name of the child in logs. */
   readonly serial: number;
-  /** How many of its kind share the work. */
+  /** How many of its kind run, those that are being replaced included. */
   readonly of: number;
 }

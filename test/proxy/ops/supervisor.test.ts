@@ -11,6 +11,7 @@ const SUPERVISOR = './run-supervisor.js';
 interface Echo {
   readonly pid: number;
   readonly serial: number;
+  readonly company: number;
   readonly ttl: number;
   readonly heard: { word: string }[];
 }
@@ -52,6 +53,18 @@ t.test('SIGUSR2 replaces every process without one failed request, kept-alive or
   t.same(clients.result.failures, []);
   t.ok(clients.result.done > 50, `${clients.result.done} requests`);
   t.ok(new Set([...clients.result.bodies].map(pidOf)).size >= 4, 'old and new processes answered');
+});
+
+t.test('a worker that is replaced and its successor know of each other while both run', async (t) => {
+  const service = await start(t, '', { LACQUER_PROXY__WORKERS: '1' });
+  t.equal((await askJson<Echo>(service.port, '/')).company, 1);
+  const slow = askJson<Echo>(service.port, '/?wait=1500');
+  await askJson<Echo>(service.port, '/');
+  service.child.kill('SIGUSR2');
+  await service.says(/"msg":"restarted"/);
+  t.equal((await askJson<Echo>(service.port, '/')).company, 2);
+  await slow;
+  for (;;) if ((await askJson<Echo>(service.port, '/')).company === 1) break;
 });
 
 t.test('a worker that dies is replaced; meanwhile connections wait, they are not refused', async (t) => {
