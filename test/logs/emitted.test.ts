@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
+import { pino } from 'pino';
 import t from 'tap';
 import { checkLogs } from '../../logs/check-log.ts';
 import { readLogs } from '../../logs/read.ts';
@@ -130,16 +131,19 @@ t.test('what the proxy writes', async (t) => {
     t.ok(cache.data.some(({ data }: { data: string }) => data === 'HIT'));
   });
 
-  t.test('is read well by pino-pretty, with the command of the guide', async (t) => {
+  t.test('is read well by pino-pretty, as is the application log, with the command of the guide', async (t) => {
+    const both = join(t.testdir({}), 'both.ndjson');
+    const application: string[] = [];
+    pino({}, { write: (line) => void application.push(line) }).info({ addresses: ['127.0.0.1:8080'] }, 'listening');
+    writeFileSync(both, `${application.join('')}${lines.join('\n')}\n`);
     const command = shellBlock('pino-pretty ')
-      .replace('access.ndjson', log)
+      .replace('access.ndjson', both)
       .replace('pino-pretty', 'node_modules/.bin/pino-pretty --no-colorize');
     const out = execFileSync('bash', ['-c', command], { encoding: 'utf8' }).trimEnd().split('\n');
-    t.equal(out.length, lines.length, 'one line each');
-    t.ok(
-      out.some((line) => /^\[[\d:. ]+[^\]]*\] INFO: GET \/version\/requests\/badge\.svg 200 HIT \d+us/.test(line)),
-      out.slice(0, 4).join('\n'),
-    );
+    t.equal(out.length, lines.length + 1, 'one line each');
+    t.match(out[0], /^\[[\d:. ]+\] INFO: listening \{"addresses":\["127\.0\.0\.1:8080"\]\}$/);
+    t.match(out[1], /INFO: configuration +-> [0-9a-f]{8}$/);
+    t.ok(out.some((line) => /INFO: GET \/version\/requests\/badge\.svg 200 HIT \d+us$/.test(line)));
   });
 
   t.test('is reproduced by the replay', async (t) => {
