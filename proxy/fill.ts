@@ -139,6 +139,11 @@ export class Fill {
     return varyNames === undefined || varyNames.every((name) => this.head.facts.field(name) === head.facts.field(name));
   }
 
+  /** How many of the waiters, from the first on, the fetch was made for: none of those who joined one in the background. */
+  get #own(): number {
+    return this.background ? 0 : 1;
+  }
+
   add(waiter: Waiter): void {
     if (this.flight) {
       const { flight } = this;
@@ -277,7 +282,8 @@ export class Fill {
 
   /** caching.md 20: whoever waits goes on by itself, all at once; the one that caused the fetch gets the response. */
   #unshareable(response: OriginResponse, facts: ResponseFacts, origin: OriginOutcome, why: RefuseReason): void {
-    const [first, ...others] = this.#waiters;
+    const others = this.#waiters.splice(this.#own);
+    const [first] = this.#waiters;
     this.#waiters = [];
     this.#end(undefined, origin, why);
     if (first) first.settle({ kind: 'direct', response, facts, why, origin });
@@ -321,7 +327,7 @@ export class Fill {
   }
 
   #releaseOthers(why: RefuseReason): void {
-    const others = this.#waiters.splice(1);
+    const others = this.#waiters.splice(this.#own);
     this.detach();
     this.#deps.notShared(this.head.key.text);
     for (const waiter of others) waiter.settle({ kind: 'released', why, varyNames: undefined });

@@ -26,8 +26,8 @@ const UNCOUNTED: Metrics = { request: nothing, origin: nothing, add: nothing, se
 /** Whole seconds, as Date counts. Near the real time, which files on disk bear. */
 const START_MS = Math.floor(Date.now() / 1000) * 1000;
 
-/** One proxy per distinct configuration, started when first asked for. */
-export const proxyFarm = (startProxy: StartProxy, originPort: number) => {
+/** One proxy per distinct configuration, started when first asked for. `clock` in place of the one that only the cases move. */
+export const proxyFarm = (startProxy: StartProxy, originPort: number, clock?: () => number) => {
   const running = new Map<string, Promise<ProxyUnderTest>>();
 
   const start = async (input: ConfigInput): Promise<ProxyUnderTest> => {
@@ -43,7 +43,7 @@ export const proxyFarm = (startProxy: StartProxy, originPort: number) => {
     const proxy = await startProxy(config, {
       log: pino({ level: 'silent' }),
       metrics: UNCOUNTED,
-      clock: () => nowMs,
+      clock: clock ?? (() => nowMs),
       workers: 1,
     });
     return {
