@@ -28,7 +28,7 @@ const quietWhenClosed = (error: NodeJS.ErrnoException): void => {
 
 export const processIo = (): CliIo => ({
   out: (text) => {
-    if (process.stdout.listenerCount('error') === 0) process.stdout.on('error', quietWhenClosed);
+    if (!process.stdout.listeners('error').includes(quietWhenClosed)) process.stdout.on('error', quietWhenClosed);
     process.stdout.write(text);
   },
   err: (text) => void process.stderr.write(text),
