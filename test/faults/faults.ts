@@ -32,6 +32,7 @@ const REDIS: StageOptions = { kind: 'badges', redis: true };
 
 const missesFail = (_: Stage, { by: { miss } }: LoadReport) => miss.refused + miss.broken > 0;
 const always = () => true;
+const lookupFails = ({ program }: Stage) => program.out().includes('the lookup store fails');
 const root = () =>
   process.getuid?.() === 0 && spawnSync('mount', ['--version']).status === 0
     ? undefined
@@ -93,9 +94,9 @@ export const FAULTS: readonly Fault[] = [
       dns.works = true;
     },
   },
-  { name: 'Redis down', stage: REDIS, felt: always, cannot: program('redis-server'), begin: (stage) => stage.redis!.stop(), end: redisAgain },
-  { name: 'Redis hangs (SIGSTOP)', stage: REDIS, felt: always, cannot: program('redis-server'), begin: (stage) => stage.redis!.signal('SIGSTOP'), end: (stage) => stage.redis!.signal('SIGCONT') },
-  { name: 'Redis READONLY', stage: REDIS, felt: always, cannot: program('redis-cli'), begin: (stage) => redis(stage, 'REPLICAOF', '127.0.0.1', '1'), end: (stage) => redis(stage, 'REPLICAOF', 'NO', 'ONE') },
+  { name: 'Redis down', stage: REDIS, felt: lookupFails, cannot: program('redis-server'), begin: (stage) => stage.redis!.stop(), end: redisAgain },
+  { name: 'Redis hangs (SIGSTOP)', stage: REDIS, felt: lookupFails, cannot: program('redis-server'), begin: (stage) => stage.redis!.signal('SIGSTOP'), end: (stage) => stage.redis!.signal('SIGCONT') },
+  { name: 'Redis READONLY', stage: REDIS, felt: lookupFails, cannot: program('redis-cli'), begin: (stage) => redis(stage, 'REPLICAOF', '127.0.0.1', '1'), end: (stage) => redis(stage, 'REPLICAOF', 'NO', 'ONE') },
   {
     name: 'Redis LOADING', stage: REDIS, felt: () => loadingAsked > 0, cannot: program('redis-server'),
     begin: async (stage) => {
@@ -129,7 +130,7 @@ export const FAULTS: readonly Fault[] = [
     end: () => undefined,
   },
   {
-    name: 'out of file descriptors', stage: PLAIN, hitsMayFail: 40, cannot: program('prlimit'), felt: missesFail,
+    name: 'out of file descriptors', stage: PLAIN, hitsMayFail: 40, cannot: program('prlimit'), felt: (stage) => stage.program.out().includes('EMFILE'),
     begin: (stage) => {
       for (const pid of stage.workers()) execFileSync('prlimit', ['--pid', String(pid), '--nofile=40:20000']);
       idle = Array.from({ length: 100 }, () => net.connect(stage.port, '127.0.0.1').on('error', () => undefined));
@@ -163,7 +164,8 @@ export const FAULTS: readonly Fault[] = [
     felt: async (stage) => (await stage.metric('lacquer_access_log_dropped_total')) > 0, begin: (stage) => fill(stage.disk), end: (stage) => empty(stage.disk),
   },
   {
-    name: 'memory pressure (48 MB heap, large misses)', stage: { kind: 'plain', large: true, env: () => ({ NODE_OPTIONS: '--max-old-space-size=48' }) }, felt: always,
+    name: 'memory pressure (48 MB heap, large misses)', stage: { kind: 'plain', large: true, env: () => ({ NODE_OPTIONS: '--max-old-space-size=48' }) },
+    felt: async (stage) => (await stage.metric('lacquer_resident_memory_bytes')) < 300e6,
     begin: () => undefined, end: () => undefined,
   },
   {

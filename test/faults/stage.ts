@@ -71,7 +71,7 @@ export const openStage = async (options: StageOptions): Promise<Stage> => {
     shields: { dir: join(dir, 'shields') },
     rules: isPlain
       ? [
-          { match: '/grace/**', ttl: '200ms', grace: '1h', keep: '1h', staleIfError: '1h', deadline: `${PLAIN_DEADLINE_MS}ms` },
+          { match: '/grace/**', ttl: '200ms', grace: '30d', keep: '1h', staleIfError: '1h', deadline: `${PLAIN_DEADLINE_MS}ms` },
           { match: '/stale/**', ttl: '200ms', grace: '0s', keep: '1h', staleIfError: '1h', deadline: `${PLAIN_DEADLINE_MS}ms` },
           { match: '/**', ttl: '1h', deadline: `${PLAIN_DEADLINE_MS}ms` },
         ]
