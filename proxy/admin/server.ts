@@ -123,7 +123,8 @@ const stats: Handler = (_url, _request, { totals }) => ({ status: 200, body: sta
 const explain: Handler = async (url, _request, { ask }) => {
   const target = url.searchParams.get('url');
   if (!target) return { status: 400, body: { error: 'expected ?url=PATH or URL' } };
-  const headers = url.searchParams.getAll('header').map((line) => line.split(/:\s*/, 2));
+  // at the first colon only: `If-Modified-Since: Tue, 24 Nov 2026 06:00:00 GMT` has more
+  const headers = url.searchParams.getAll('header').map((line) => /^([^:]+):\s*(.*)$/.exec(line)?.slice(1) ?? []);
   if (headers.some(([name, value]) => !name || value === undefined))
     return { status: 400, body: { error: 'expected header=Name: value' } };
   try {
