@@ -1,6 +1,9 @@
 import type { Content } from './content.ts';
 import type { Body, Entry, Form } from './entry.ts';
+import { fillFlight } from './fill-flight.ts';
+import type { Caller, FillError, FillResult, Waiter } from './fill-result.ts';
 import { Flight } from './flight.ts';
+import { changedFrom, contentLength, failedOutcome, originOutcome } from './origin-outcome.ts';
 import type { Origins } from './origin-pool.ts';
 import { fillFields } from './origin-request.ts';
 import type { OriginOutcome } from './outcome.ts';
@@ -18,48 +21,6 @@ import type { RequestHead } from './request-head.ts';
 import type { FillToken, PutResult, Store } from './store/store.ts';
 import { tagsOf } from './tags.ts';
 import { type Exchange, type OriginResponse, type Upstream, UpstreamError } from './upstream.ts';
-
-/** What a request that waited for a fill is told, once. */
-export type FillResult =
-  /** A whole answer: revalidated, or a shield. */
-  | {
-      readonly kind: 'entry';
-      readonly entry: Entry;
-      readonly revalidated: boolean;
-      readonly stored: boolean;
-      readonly origin: OriginOutcome | undefined;
-    }
-  /** The head is known and anyone may have it; the body is on its way. */
-  | { readonly kind: 'flight'; readonly flight: Flight }
-  /** For the request that caused the fetch alone: not shareable. */
-  | {
-      readonly kind: 'direct';
-      readonly response: OriginResponse;
-      readonly facts: ResponseFacts;
-      readonly why: RefuseReason;
-      readonly origin: OriginOutcome;
-    }
-  /** Not for you: fetch by yourself. `varyNames` when only the variant differs. */
-  | { readonly kind: 'released'; readonly why: RefuseReason; readonly varyNames: readonly string[] | undefined }
-  | { readonly kind: 'failed'; readonly error: FillError; readonly origin: OriginOutcome | undefined };
-
-/** `shed`: no place in the queue; `status`: a 5xx, while something older may stand in. */
-export type FillError = UpstreamError['code'] | 'shed' | 'status' | 'degraded';
-
-export interface Waiter {
-  readonly head: RequestHead;
-  /** Never called synchronously from `join` or `solo`. */
-  settle(result: FillResult): void;
-  /** A 1xx of the origin, before `settle`. */
-  inform(status: number, headers: readonly string[]): void;
-}
-
-/** What of the client that caused a fill travels to the origin, taken at once: a connection is soon at its next request. */
-export interface Caller {
-  readonly id: string;
-  /** X-Forwarded-For and its kin, raw pairs. */
-  readonly forwarded: readonly string[];
-}
 
 export interface FillDeps {
   readonly store: Store;
@@ -344,51 +305,15 @@ export class Fill {
   }
 
   #pump(response: OriginResponse, flight: Flight): void {
-    const { body } = response;
-    const idle = setTimeout(() => fail(), this.head.rule.deadlineMs);
-    let ended = false;
-    const fail = () => {
-      if (ended) return;
-      ended = true;
-      clearTimeout(idle);
-      response.abort();
-      flight.writer.abort();
-      flight.state = 'broken';
-      this.#end(undefined, { ...flight.origin, error: 'incomplete' }, 'incomplete');
-      flight.changed();
-    };
-    response.onBroken(fail);
-    body.on('error', fail);
-    body.on('close', () => !body.complete && fail());
-    body.on('data', (chunk: Buffer) => {
-      if (ended) return;
-      idle.refresh();
-      flight.origin.bytes += chunk.length;
-      if (flight.length !== undefined && flight.origin.bytes > flight.length) return fail();
-      const room = flight.writer.write(chunk);
-      flight.changed();
-      if (room) return;
-      body.pause();
-      flight.writer.drained().then(() => body.resume(), fail);
-    });
-    body.on('end', () => {
-      if (ended) return;
-      if (!body.complete || (flight.length !== undefined && flight.origin.bytes !== flight.length)) return fail();
-      ended = true;
-      clearTimeout(idle);
-      flight.origin.us = response.elapsedUs();
-      flight.state = 'complete';
-      this.#store(flight, response);
-      flight.changed();
+    fillFlight(response, flight, this.head.rule.deadlineMs, {
+      complete: () => this.#store(flight, response),
+      broken: () => this.#end(undefined, { ...flight.origin, error: 'incomplete' }, 'incomplete'),
     });
   }
 
   #store(flight: Flight, response: OriginResponse): void {
-    const finished = flight.writer.length > this.#deps.maxObject ? undefined : flight.writer.finish();
-    if (finished === undefined) {
-      this.#end(undefined, flight.origin, 'too-large');
-      return;
-    }
+    if (flight.writer.length > this.#deps.maxObject) return this.#end(undefined, flight.origin, 'too-large');
+    const finished = flight.writer.finish();
     const make = (body: Body | undefined) => {
       if (body === undefined) return this.#end(undefined, flight.origin, 'failed');
       const entry = this.#entryOf(flight, response, body);
@@ -422,7 +347,6 @@ export class Fill {
   #fail(error: FillError, origin: OriginOutcome | undefined): void {
     if (this.#phase === 'ended' || this.#phase === 'flying') return;
     this.#end(undefined, origin, error);
-    this.#exchange?.abort(); // it reports back: by now this fill has ended
     this.#settleAll({ kind: 'failed', error, origin });
     // Last: an exchange that is aborted reports that as an error of its own.
     this.#exchange?.abort();
@@ -458,38 +382,3 @@ export class Fill {
     }, release);
   }
 }
-
-/** Content-Length of a response that llhttp has already checked; undefined without one. */
-export const contentLength = (rawHeaders: readonly string[]): number | undefined => {
-  const text = firstOf(rawHeaders, 'content-length');
-  return text === undefined ? undefined : Number(text);
-};
-
-const originOutcome = (response: OriginResponse): OriginOutcome => ({
-  us: response.ttfbUs,
-  ttfbUs: response.ttfbUs,
-  statusCode: response.status,
-  bytes: 0,
-  attempts: response.attempts,
-  host: response.host,
-  error: undefined,
-  changed: undefined,
-});
-
-const failedOutcome = (error: UpstreamError, begunAtMs: number, nowMs: number): OriginOutcome => ({
-  us: Math.max(0, Math.round((nowMs - begunAtMs) * 1000)),
-  ttfbUs: 0,
-  statusCode: 0,
-  bytes: 0,
-  attempts: error.attempts,
-  host: '',
-  error: error.code,
-  changed: undefined,
-});
-
-const changedFrom = (before: Entry, after: Entry): boolean => {
-  const [old, now] = [before.forms[0], after.forms[0]];
-  if (!old || !now || old.length !== now.length) return true;
-  if (old.body.kind === 'inline' && now.body.kind === 'inline') return !old.body.bytes.equals(now.body.bytes);
-  return old.body.kind === 'file' && now.body.kind === 'file' ? old.body.sha256 !== now.body.sha256 : true;
-};

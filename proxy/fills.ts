@@ -1,5 +1,6 @@
 import type { Entry } from './entry.ts';
-import { type Caller, Fill, type FillDeps, type Waiter } from './fill.ts';
+import { Fill, type FillDeps } from './fill.ts';
+import type { Caller, Waiter } from './fill-result.ts';
 import type { RequestHead } from './request-head.ts';
 
 /** Fetches under way at once and those that wait for a place: both bounded, so that a slow origin cannot pile up work. */

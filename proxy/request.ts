@@ -1,7 +1,7 @@
 import type { Client } from './client.ts';
 import type { Entry } from './entry.ts';
 import { errorAnswer } from './error-answer.ts';
-import type { Caller, FillError, FillResult, Waiter } from './fill.ts';
+import type { Caller, FillError, FillResult, Waiter } from './fill-result.ts';
 import type { Fills, openHitForMiss } from './fills.ts';
 import type { CacheOutcome, Fwd, OriginOutcome, Outcome, Tier } from './outcome.ts';
 import type { Pass } from './pass.ts';

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import type { Client } from './client.ts';
 import type { Entry, Form } from './entry.ts';
-import type { FillResult } from './fill.ts';
-import { contentLength } from './fill.ts';
+import type { FillResult } from './fill-result.ts';
 import type { Flight } from './flight.ts';
+import { contentLength } from './origin-outcome.ts';
 import type { Outcome } from './outcome.ts';
 import { cacheStatus } from './policy/cache-status.ts';
 import { firstOf, without } from './policy/lines.ts';
