@@ -40,55 +40,8 @@ const start = async (t: Tap, more = '', env: NodeJS.ProcessEnv = {}): Promise<Se
 const load = (port: number) => constantLoad(port, () => '/?wait=5');
 const pidOf = (body: string) => (JSON.parse(body) as Echo).pid;
 
-t.test('SIGUSR2 replaces every process without one failed request, kept-alive or not', async (t) => {
+t.test('two workers, from their first request to their last', async (t) => {
   const service = await start(t);
-  const clients = load(service.port);
-  await askJson<Echo>(service.port, '/');
-  service.child.kill('SIGUSR2');
-  await service.says(/"msg":"restarted"/);
-  service.child.kill('SIGUSR2');
-  await service.says(/"msg":"restarted"[\s\S]*"msg":"restarted"/);
-  await askJson<Echo>(service.port, '/');
-  await clients.stop();
-  t.same(clients.result.failures, []);
-  t.ok(clients.result.done > 50, `${clients.result.done} requests`);
-  t.ok(new Set([...clients.result.bodies].map(pidOf)).size >= 4, 'old and new processes answered');
-});
-
-t.test('a worker that is replaced and its successor know of each other while both run', async (t) => {
-  const service = await start(t, '', { LACQUER_PROXY__WORKERS: '1' });
-  t.equal((await askJson<Echo>(service.port, '/')).company, 1);
-  const slow = askJson<Echo>(service.port, '/?wait=1500');
-  await askJson<Echo>(service.port, '/');
-  service.child.kill('SIGUSR2');
-  await service.says(/"msg":"restarted"/);
-  t.equal((await askJson<Echo>(service.port, '/')).company, 2);
-  await slow;
-  for (;;) if ((await askJson<Echo>(service.port, '/')).company === 1) break;
-});
-
-t.test('a worker that dies is replaced; meanwhile connections wait, they are not refused', async (t) => {
-  const service = await start(t, 'rules: [{ match: /**, ttl: 1h }]', { LACQUER_PROXY__WORKERS: '1' });
-  const before = await askJson<Echo>(service.port, '/');
-  await askJson<Echo>(service.port, '/die').catch(() => undefined);
-  const after = await askJson<Echo>(service.port, '/');
-  t.not(after.pid, before.pid);
-  await service.says(/"how":"SIGKILL".*worker died/);
-});
-
-t.test('crash after crash, the database the workers share is marked and all of them start anew', async (t) => {
-  const service = await start(t);
-  const cache = join(service.file, '../cache/v1');
-  mkdirSync(cache, { recursive: true });
-  for (let i = 0; i < 3; i++) await askJson<Echo>(service.port, '/crash').catch(() => undefined);
-  await service.says(/what they share is set aside/);
-  t.equal(readdirSync(cache).filter((name) => /^opening\.\d+$/.test(name)).length, 1);
-  t.ok((await askJson<Echo>(service.port, '/')).serial > 3);
-});
-
-t.test('one service through its life', async (t) => {
-  const service = await start(t);
-
   await t.test('the bus carries a word from one worker to the others', async (t) => {
     const speaker = await askJson<Echo>(service.port, '/say?word=hello');
     for (;;) {
@@ -99,6 +52,18 @@ t.test('one service through its life', async (t) => {
         break;
       }
     }
+  });
+
+  await t.test('SIGUSR2 replaces every process without one failed request, kept-alive or not', async (t) => {
+    const clients = load(service.port);
+    await askJson<Echo>(service.port, '/');
+    service.child.kill('SIGUSR2');
+    await service.says(/"msg":"restarted"/);
+    await askJson<Echo>(service.port, '/');
+    await clients.stop();
+    t.same(clients.result.failures, []);
+    t.ok(clients.result.done > 50, `${clients.result.done} requests`);
+    t.ok(new Set([...clients.result.bodies].map(pidOf)).size >= 3, 'old and new processes answered');
   });
 
   await t.test('SIGTERM to one worker alone has it replaced', async (t) => {
@@ -158,38 +123,74 @@ t.test('one service through its life', async (t) => {
     const health = await askJson<{ workers: number }>(service.admin, '/health');
     t.equal(health.workers, 3);
   });
+
+  await t.test('crash after crash, the database the workers share is marked and all of them start anew', async (t) => {
+    const cache = join(service.file, '../cache/v1');
+    mkdirSync(cache, { recursive: true });
+    const { serial } = await askJson<Echo>(service.port, '/');
+    for (let i = 0; i < 3; i++) await askJson<Echo>(service.port, '/crash').catch(() => undefined);
+    await service.says(/what they share is set aside/);
+    t.equal(readdirSync(cache).filter((name) => /^opening\.\d+$/.test(name)).length, 1);
+    t.ok((await askJson<Echo>(service.port, '/')).serial > serial + 1);
+  });
+
+  await t.test('SIGTERM answers what was accepted, then all processes end with 0', async (t) => {
+    const slow = askJson<Echo>(service.port, '/?wait=500');
+    await askJson<Echo>(service.port, '/');
+    service.child.kill('SIGTERM');
+    t.type((await slow).pid, 'number');
+    t.equal(await service.ended, 0);
+    await t.rejects(askJson(service.port, '/'), { code: 'ECONNREFUSED' });
+  });
 });
 
-t.test('SIGTERM answers what was accepted, then all processes end with 0', async (t) => {
-  const service = await start(t);
-  const slow = askJson<Echo>(service.port, '/?wait=500');
-  await askJson<Echo>(service.port, '/');
-  service.child.kill('SIGTERM');
-  t.type((await slow).pid, 'number');
-  t.equal(await service.ended, 0);
-  await t.rejects(askJson(service.port, '/'), { code: 'ECONNREFUSED' });
-});
+t.test('one worker', async (t) => {
+  const service = await start(t, '', { LACQUER_PROXY__WORKERS: '1' });
+  await t.test('a worker that dies is replaced: connections wait meanwhile, and what it counted stays', async (t) => {
+    const served = async () => {
+      const { counters } = await askJson<{ counters: Record<string, number> }>(service.admin, '/stats');
+      return counters.served_total ?? 0;
+    };
+    const until = async (count: number) => {
+      while ((await served()) < count) await new Promise((resolve) => setTimeout(resolve, 50));
+    };
+    let before: Echo | undefined;
+    for (let i = 0; i < 5; i++) before = await askJson<Echo>(service.port, '/');
+    await until(5);
+    await askJson(service.port, '/die').catch(() => undefined);
+    t.not((await askJson<Echo>(service.port, '/')).pid, before?.pid);
+    await service.says(/"how":"SIGKILL".*worker died/);
+    await until(6);
+    t.equal(await served(), 6);
+  });
 
-t.test('a second instance on the same folder says who holds it and exits 1; a stale lock is taken over', async (t) => {
-  const service = await start(t);
-  const second = run(SUPERVISOR, [service.file]);
-  t.equal(await second.ended, 1);
-  t.match(second.out(), new RegExp(`cache is in use by lacquer, process ${service.child.pid}, since`));
-  service.child.kill('SIGKILL');
-  await service.ended;
-  const third = run(SUPERVISOR, [service.file]);
-  t.teardown(() => third.child.kill('SIGKILL'));
-  await third.says(/front door/);
-  third.child.kill('SIGTERM');
-  t.equal(await third.ended, 0);
-});
+  await t.test('a worker that is replaced and its successor know of each other while both run', async (t) => {
+    t.equal((await askJson<Echo>(service.port, '/')).company, 1);
+    const slow = askJson<Echo>(service.port, '/?wait=1000');
+    await askJson<Echo>(service.port, '/');
+    service.child.kill('SIGUSR2');
+    await service.says(/"msg":"restarted"/);
+    t.equal((await askJson<Echo>(service.port, '/')).company, 2);
+    await slow;
+    for (;;) if ((await askJson<Echo>(service.port, '/')).company === 1) break;
+  });
 
-t.test('when the primary is killed its workers go too', async (t) => {
-  const service = await start(t);
-  await askJson<Echo>(service.port, '/');
-  service.child.kill('SIGKILL');
-  await service.ended; // 'close': every holder of the pipes is gone, the workers too
-  await t.rejects(askJson(service.port, '/'), { code: 'ECONNREFUSED' });
+  await t.test(
+    'a second instance on the same folder says who holds it and exits 1; a stale lock is taken over',
+    async (t) => {
+      const second = run(SUPERVISOR, [service.file]);
+      t.equal(await second.ended, 1);
+      t.match(second.out(), new RegExp(`cache is in use by lacquer, process ${service.child.pid}, since`));
+      service.child.kill('SIGKILL');
+      await service.ended; // 'close': every holder of the pipes is gone, the workers too
+      await t.rejects(askJson(service.port, '/'), { code: 'ECONNREFUSED' });
+      const third = run(SUPERVISOR, [service.file]);
+      t.teardown(() => third.child.kill('SIGKILL'));
+      await third.says(/front door/);
+      third.child.kill('SIGTERM');
+      t.equal(await third.ended, 0);
+    },
+  );
 });
 
 t.test('an address in use, or a worker that cannot run, ends the start with 2 and one clear line', async (t) => {
@@ -205,23 +206,6 @@ t.test('an address in use, or a worker that cannot run, ends the start with 2 an
   const broken = run(SUPERVISOR, [join(dir, 'x.yaml')], { ECHO_FAILS: 'no such thing' });
   t.equal(await broken.ended, 2);
   t.match(broken.out(), 'worker: no such thing');
-});
-
-t.test('counters in the primary outlive the worker that counted', async (t) => {
-  const service = await start(t, '', { LACQUER_PROXY__WORKERS: '1' });
-  const served = async () => {
-    const { counters } = await askJson<{ counters: Record<string, number> }>(service.admin, '/stats');
-    return counters.served_total ?? 0;
-  };
-  const until = async (count: number) => {
-    while ((await served()) < count) await new Promise((resolve) => setTimeout(resolve, 50));
-  };
-  for (let i = 0; i < 5; i++) await askJson<Echo>(service.port, '/');
-  await until(5);
-  await askJson(service.port, '/die').catch(() => undefined);
-  await askJson<Echo>(service.port, '/');
-  await until(6);
-  t.equal(await served(), 6);
 });
 
 const freePort = async (): Promise<number> => {
