@@ -21,19 +21,31 @@ export const SERVER_CPU = '0';
 export const CLIENT_CPU = '1';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-/** An origin with a constant answer, in this process; `delayMs` before each answer. */
-export const constantOrigin = async (delayMs = 0): Promise<{ port: number; server: Server }> => {
-  const server = createServer((_request, response) => {
+/** How long the origin takes for what is below /slow/. */
+export const SLOW_MS = 100;
+
+/** An origin with a constant answer, in this process; below /license/ a redirect to a content URI. */
+export const constantOrigin = async (): Promise<{ port: number; server: Server }> => {
+  const server = createServer((request, response) => {
     const answer = () => {
+      // as the badge origin does for kinds that are the same for many packages
+      if (request.url?.startsWith('/license/')) {
+        response.writeHead(307, {
+          Location: '/badge/license-MIT-blue.svg?style=flat',
+          'Cache-Control': 'public, max-age=3600',
+          'Content-Length': 0,
+        });
+        return response.end();
+      }
       response.writeHead(200, {
         'Content-Type': 'image/svg+xml',
         'Cache-Control': 'public, max-age=3600',
         ETag: '"0123456789abcdef"',
         'Content-Length': BODY.length,
       });
-      response.end(BODY);
+      return response.end(BODY);
     };
-    if (delayMs > 0) setTimeout(answer, delayMs);
+    if (request.url?.startsWith('/slow/')) setTimeout(answer, SLOW_MS);
     else answer();
   });
   server.keepAliveTimeout = 600_000;
@@ -96,6 +108,8 @@ export interface LacquerOptions {
   readonly workers?: number;
   readonly memory?: string;
   readonly unpinned?: boolean;
+  /** Files of a certificate and its key: a second listener on `port + 100` with TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 /** The rules of the badge profile, less compression, so that everybody sends the same bytes. */
@@ -106,12 +120,15 @@ export const lacquer = async ({
   workers = 1,
   memory = '64MiB',
   unpinned = false,
+  tls,
 }: LacquerOptions): Promise<Contender> => {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'lacquer.yaml');
+  const secure = tls ? `, { address: "127.0.0.1:${port + 100}", tls: true }` : '';
+  const certificates = tls ? `tls: { certificates: [{ cert: ${tls.cert}, key: ${tls.key} }] }, ` : '';
   writeFileSync(
     file,
-    `proxy: { listen: "127.0.0.1:${port}", origin: "http://127.0.0.1:${origin}", admin: "unix:${folder}/admin", workers: ${workers} }
+    `proxy: { listen: ["127.0.0.1:${port}"${secure}], ${certificates}origin: "http://127.0.0.1:${origin}", admin: "unix:${folder}/admin", workers: ${workers} }
 cache: { dir: ${folder}/cache, memory: ${memory} }
 shields: { dir: ${folder}/shields }
 log: { access: ${folder}/access.ndjson, file: ${folder}/app.log }

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { CLIENT_CPU } from './contenders.ts';
 
-export type Load = 'one' | 'zipf' | 'list' | 'conditional' | 'head' | 'miss';
+export type Load = 'one' | 'zipf' | 'list' | 'conditional' | 'head' | 'shield' | 'miss';
 
 export interface WrkResult {
   readonly requests: number;

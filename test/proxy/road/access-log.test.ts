@@ -228,7 +228,7 @@ t.test('several writers share a file and roll it by size without tearing or losi
   const writers = [1, 2, 3].map(
     (id) =>
       new Worker(source, {
-        workerData: { path, id, lines: 4000, roll: { size: 300_000, keep: 50 } },
+        workerData: { path, id, lines: 1500, roll: { size: 100_000, keep: 50 } },
         execArgv: process.execArgv,
       }),
   );
@@ -237,8 +237,8 @@ t.test('several writers share a file and roll it by size without tearing or losi
   const urls = files
     .flatMap((file) => linesOf(join(path, '..', file)))
     .map((line) => (parsed(line) as AccessRecord).req.url);
-  t.equal(urls.length, 12_000);
-  t.equal(new Set(urls).size, 12_000);
+  t.equal(urls.length, 4500);
+  t.equal(new Set(urls).size, 4500);
   t.ok(files.length >= 3, files.join(' '));
   t.notOk(files.includes('access.ndjson.lock'));
 });

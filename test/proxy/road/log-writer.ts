@@ -22,6 +22,6 @@ for (let i = 0; i < lines; i++) {
     statusCode: 200, bytes: 1, aborted: false, origin: undefined,
     cache: { status: 'HIT', fwd: undefined, why: undefined, tier: 'memory', ttlSeconds: 1, ageSeconds: 1, stored: false, collapsed: false, waitUs: undefined },
   }, 1); // biome-ignore format: one record
-  if (i % 1000 === 999) await later(400);
+  if (i % 500 === 499) await later(600);
 }
 await log.close();
