@@ -30,8 +30,6 @@ if load == "one" then
   requests[1] = head(uri(1), "User-Agent: wrk\r\n")
 elseif load == "conditional" then
   requests[1] = head(uri(1), 'User-Agent: wrk\r\nIf-None-Match: "0123456789abcdef"\r\n')
-elseif load == "head" then
-  requests[1] = head(uri(1), "User-Agent: wrk\r\n"):gsub("^GET", "HEAD")
 elseif load == "shield" then
   for i = 1, 1000 do requests[i] = head("/license/package-" .. i .. "/badge.svg?style=flat", "User-Agent: wrk\r\n") end
 elseif load == "list" then
