@@ -12,6 +12,8 @@ import { hostsFileAddresses } from '../../../proxy/origins/names.ts';
 import { type OpenOrigins, type OriginPool, openOrigins } from '../../../proxy/origins/origins.ts';
 import type { OriginServer } from '../../../proxy/origins/server.ts';
 import { compileRules } from '../../../proxy/rules.ts';
+import { ask as askDoor, frontDoor } from '../../helpers/front-door.ts';
+import { scriptedOrigin } from '../../helpers/scripted-origin.ts';
 import { nameserver } from './nameserver.ts';
 
 const NONE: ReadonlySet<string> = new Set();
@@ -360,3 +362,36 @@ t.test('closing pools, as a reload does, lets a request under way finish', async
   t.equal((await answer).text, 'ab');
   await until(() => Object.keys(server.agent.sockets).length + Object.keys(server.agent.freeSockets).length === 0);
 });
+
+t.test(
+  'through the whole proxy: another server for a safe method, a breaker that answers at once, and its half-open trial',
+  async (t) => {
+    const good = await scriptedOrigin(t, (request, response) =>
+      response.writeHead(200, { 'cache-control': 'max-age=60' }).end(request.method),
+    );
+    const pair = await frontDoor(t, good.url, { proxy: { origin: { servers: ['http://127.0.0.1:1', good.url] } } });
+    for (let i = 0; i < 4; i++) t.equal((await askDoor(pair, `/${i}`)).status, 200);
+    t.equal(
+      (await askDoor(pair, '/post', { method: 'POST', body: 'x' })).status === 200 ||
+        good.seen.every(({ target }) => target !== '/post'),
+      true,
+      'a POST is never sent twice',
+    );
+
+    let up = false;
+    const flaky = await scriptedOrigin(t, (_, response) =>
+      up ? response.writeHead(200, { 'cache-control': 'max-age=60' }).end('well') : response.socket!.destroy(),
+    );
+    const broken = await frontDoor(t, flaky.url, { proxy: { breaker: { failures: 2, window: '10s', open: '1500ms' } } });
+    for (let i = 0; i < 3; i++) t.equal((await askDoor(broken, `/${i}`)).status >= 502, true);
+    const before = flaky.seen.length;
+    const refused = await askDoor(broken, '/refused');
+    t.match(refused, { status: 503, headers: { 'retry-after': /\d+/ } });
+    t.equal(flaky.seen.length, before, 'nothing was sent');
+    t.equal(broken.proxy.gauges().breakers_open, 1);
+    up = true;
+    await new Promise((resolve) => setTimeout(resolve, 1550));
+    t.equal((await askDoor(broken, '/trial')).body.toString(), 'well');
+    t.equal(broken.proxy.gauges().breakers_open, 0);
+  },
+);
