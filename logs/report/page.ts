@@ -71,7 +71,9 @@ const tiles = ({ summary: s, forecast }: ReportInput): string => {
     ...(hit === undefined ? [] : [tile(microsText(hit), 'p99 of hits')]),
     ...(miss === undefined ? [] : [tile(microsText(miss), 'p99 of misses')]),
     tile(percent(errorShare), `errors 5xx (${count(s.errors)})`, errorShare > 0.01 ? 'bad' : ''),
-    ...(forecast?.agreement ? [tile(percent(forecast.agreement.share), 'agreement of the model with this log')] : []),
+    ...(forecast?.agreement
+      ? [tile(percent(forecast.agreement.share, 1), 'agreement of the model with this log')]
+      : []),
   ].join('')}</div>`;
 };
 
@@ -82,7 +84,7 @@ const timePart = (s: SummaryResult): string =>
   section(
     'Over time',
     isWithWords(s)
-      ? 'Requests a second by disposition; the dark line is the share answered from the cache, on the right-hand scale. Dashed lines are changes of the configuration.'
+      ? 'Requests a second by disposition; the line is the share answered from the cache, on the right-hand scale. Dashed lines are changes of the configuration.'
       : 'Requests a second.',
     dispositionsOverTime(s) +
       legend(

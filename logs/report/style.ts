@@ -32,7 +32,7 @@ svg .hitlabel{fill:var(--ink)}svg .misslabel{fill:var(--miss)}svg .timelabel{fil
 th,td{text-align:left;padding:5px 10px 5px 0;border-bottom:1px solid var(--line);vertical-align:top}tr:last-child>td,tr:last-child>th{border-bottom:0}
 th{font-weight:600}tr:first-child>th,thead th{color:var(--soft);font-weight:500;font-size:12.5px;white-space:nowrap}.n{text-align:right;white-space:nowrap}
 td.u{word-break:break-all;font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12px}
-td.bar{position:relative}td.bar::before{content:"";position:absolute;inset:4px auto 4px 0;width:var(--w);background:var(--accent);opacity:.16;border-radius:3px}
+td.bar{position:relative;padding-left:6px}td.bar::before{content:"";position:absolute;inset:4px auto 4px 0;width:var(--w);background:var(--accent);opacity:.16;border-radius:3px}
 .heatmap{border-spacing:2px;border-collapse:separate}.heatmap td,.heatmap th{border:0;padding:6px 10px}.heat{background:color-mix(in srgb,var(--c) var(--s),transparent);border-radius:4px;min-width:62px}
 tr.now>*{font-weight:700}.tag{display:inline-block;font-size:11px;line-height:1.5;border:1px solid var(--line);border-radius:999px;padding:0 7px;color:var(--soft);margin-left:4px}
 details{margin-top:12px;font-size:13px}summary{cursor:pointer;color:var(--accent)}details[open]>summary{margin-bottom:8px}

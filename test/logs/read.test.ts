@@ -72,7 +72,7 @@ t.test('the byte scanner gives what JSON.parse gives', async (t) => {
       assert.equal(a, b);
       if (a === 'row') assert.deepEqual(fast, slow);
     }),
-    { numRuns: 1500 },
+    { numRuns: 800 },
   );
   t.pass();
 });
