@@ -107,6 +107,8 @@ t.test('the same cache for HTTP/1.1 and HTTP/2 over TLS, another than for http',
     'x-forwarded-host': 'site.example',
   });
   t.equal(origin.seen[1]!.headers['x-forwarded-proto'], 'http');
+  await until(() => door.proxy.gauges().connections === 0);
+  t.equal(door.proxy.gauges().http2_connections, 0, 'every connection is counted out again');
 });
 
 t.test(

@@ -382,7 +382,9 @@ t.test(
     const flaky = await scriptedOrigin(t, (_, response) =>
       up ? response.writeHead(200, { 'cache-control': 'max-age=60' }).end('well') : response.socket!.destroy(),
     );
-    const broken = await frontDoor(t, flaky.url, { proxy: { breaker: { failures: 2, window: '10s', open: '1500ms' } } });
+    const broken = await frontDoor(t, flaky.url, {
+      proxy: { breaker: { failures: 2, window: '10s', open: '1500ms' } },
+    });
     for (let i = 0; i < 3; i++) t.equal((await askDoor(broken, `/${i}`)).status >= 502, true);
     const before = flaky.seen.length;
     const refused = await askDoor(broken, '/refused');
