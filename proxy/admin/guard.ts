@@ -12,7 +12,7 @@ export interface Refusal {
  * only under a loopback name, so that no web page can come in by making its own name point here (DNS rebinding), and
  * never from a page at all (Origin, Sec-Fetch-Site).
  */
-export const refusalOf = (request: IncomingMessage, listen: string, token: string | undefined): Refusal | undefined => {
+export const refusalOf = (request: IncomingMessage, token: string | undefined): Refusal | undefined => {
   if (token !== undefined) {
     const given = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
     return given !== undefined && isSame(given, token) ? undefined : { status: 401, error: 'bearer token expected' };
@@ -20,7 +20,8 @@ export const refusalOf = (request: IncomingMessage, listen: string, token: strin
   const { host, origin, 'sec-fetch-site': site } = request.headers;
   if (origin !== undefined || (site !== undefined && site !== 'none' && site !== 'same-origin'))
     return { status: 403, error: 'not for web pages' };
-  if (listen.startsWith('unix:') || listen.startsWith('fd:')) return undefined;
+  // A socket file has permissions of its own.
+  if (request.socket.localAddress === undefined) return undefined;
   if (host === undefined || !isLocalHost(host)) return { status: 421, error: 'Host must be a loopback address' };
   return undefined;
 };

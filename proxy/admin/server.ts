@@ -1,9 +1,11 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { chmodSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import { isLocalAddress } from '../../config/consistency.ts';
 import { maskSecrets } from '../../config/mask.ts';
 import type { Config } from '../../config/schema.ts';
 import type { MetricsTotals } from '../metrics-totals.ts';
-import { type HeldSocket, holdSocket } from '../supervisor/sockets.ts';
+import { freeSocketFile, ListenError, listenError, splitAddress } from '../supervisor/sockets.ts';
 import { familiesOf } from './families.ts';
 import { refusalOf } from './guard.ts';
 import { healthOf, type Readiness } from './health.ts';
@@ -44,39 +46,52 @@ const MAX_BODY = 16 * 1024;
 /** Opens the admin listener: plain HTTP/1.1 of its own, never on a public one. Throws ListenError. */
 export const openAdmin = async (config: Config, deps: AdminDeps): Promise<Admin> => {
   const { admin, adminToken } = config.proxy;
-  const socket: HeldSocket = await holdSocket(admin);
   const server = createServer(
     { requestTimeout: 10_000, headersTimeout: 5000, maxHeaderSize: 16_384 },
     (request, response) => {
-      respond(request, response, admin, adminToken, deps).catch((error: unknown) => {
+      respond(request, response, adminToken, deps).catch((error: unknown) => {
         deps.log.error({ err: error }, 'admin');
         send(response, { status: 500, body: { error: 'internal error; see the log' } });
       });
     },
   );
   server.maxConnections = 64;
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen({ fd: socket.fd }, resolve));
-  return {
-    address: socket.shown,
-    close: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-        socket.close();
-      }),
-  };
+  await listenOn(server, admin);
+  const bound = server.address();
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  if (bound === null || typeof bound === 'string') return { address: admin, close };
+  const address = `${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`;
+  if (isLocalAddress(address) || adminToken !== undefined) return { address, close };
+  // A socket of systemd tells where it is only now.
+  await close();
+  throw new ListenError(`cannot open the admin listener on ${address} without proxy.adminToken`);
+};
+
+const listenOn = async (server: Server, address: string): Promise<void> => {
+  if (address.startsWith('unix:')) await freeSocketFile(address);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(address, error.errno ?? 0)));
+    if (address.startsWith('fd:')) return void server.listen({ fd: Number(address.slice(3)) }, resolve);
+    if (address.startsWith('unix:')) return void server.listen({ path: address.slice(5) }, resolve);
+    const { host, port } = splitAddress(address);
+    return void server.listen({ port, ...(host && { host }) }, resolve);
+  });
+  if (address.startsWith('unix:')) chmodSync(address.slice(5), 0o660);
 };
 
 const respond = async (
   request: IncomingMessage,
   response: ServerResponse,
-  listen: string,
   token: string | undefined,
   deps: AdminDeps,
 ) => {
   const target = request.url ?? '';
   const url = URL.canParse(target, 'http://admin') ? new URL(target, 'http://admin') : undefined;
-  const refusal = url ? refusalOf(request, listen, token) : { status: 400, error: 'not a path' };
+  const refusal = url ? refusalOf(request, token) : { status: 400, error: 'not a path' };
   if (refusal || !url) return send(response, { status: refusal?.status ?? 400, body: { error: refusal?.error } });
   const methods = ROUTES[url.pathname];
   if (!methods) return send(response, { status: 404, body: { error: 'unknown path', known: Object.keys(ROUTES) } });

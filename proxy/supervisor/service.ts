@@ -9,24 +9,21 @@ import { MetricsTotals } from '../metrics-totals.ts';
 import type { SuperviseOptions } from '../supervisor.ts';
 import { checkCertificates } from './certificates.ts';
 import { Crew, type CrewEvents, StartError } from './crew.ts';
-import { lockFolder } from './folder-lock.ts';
+import { LockedError } from './folder-lock.ts';
+import { acquire, type Holdings, release } from './holdings.ts';
 import { differs, needsNewOrigin, needsNewWorkers, originOrders, workerOrders } from './processes.ts';
-import { type HeldSocket, holdSocket, ListenError } from './sockets.ts';
+import { ListenError } from './sockets.ts';
 import { suspectDatabase } from './suspect-database.ts';
-import { notifySystemd, reloadingState, withActivatedSockets } from './systemd.ts';
+import { notifySystemd, reloadingState } from './systemd.ts';
 
 /** The service as a whole: what it holds (folders, sockets, processes) and what is done to it, one thing at a time. */
 export class Service {
   readonly #options: SuperviseOptions;
   readonly #appLog: AppLog;
   readonly #totals = new MetricsTotals();
-  /** By folder. */
-  readonly #locks = new Map<string, () => void>();
-  #config: Config;
-  #file: string;
-  /** In the order of proxy.listen. */
-  #listeners: HeldSocket[] = [];
-  #originListener: HeldSocket | undefined;
+  readonly #loaded: LoadedConfig;
+  /** From `start` on. */
+  #held: Holdings | undefined;
   #workers: Crew | undefined;
   #origin: Crew | undefined;
   #admin: Admin | undefined;
@@ -40,8 +37,7 @@ export class Service {
   constructor(options: SuperviseOptions, loaded: LoadedConfig, appLog: AppLog) {
     this.#options = options;
     this.#appLog = appLog;
-    this.#config = loaded.config;
-    this.#file = loaded.file;
+    this.#loaded = loaded;
     this.#stopped = new Promise((resolve) => {
       this.#stop = resolve;
     });
@@ -55,38 +51,25 @@ export class Service {
 
   async start(): Promise<void> {
     const beganMs = performance.now();
-    const { workerEntry, originEntry, load, env, print } = this.#options;
-    this.#lock(foldersOf(this.#config, this.#options));
-    for (const [signal, act] of this.#signals) process.on(signal, act);
-    if (originEntry) this.#originListener = await holdSocket(this.#config.origin.listen);
-    this.#config = this.#effective(load());
-    if (workerEntry) this.#listeners = await holdAll(this.#config);
+    const { workerEntry, originEntry, env, print } = this.#options;
     const { log } = this.#appLog;
-    if (originEntry && this.#originListener)
-      this.#origin = new Crew(
-        'origin',
-        originEntry,
-        originOrders(this.#config, this.#originListener),
-        log,
-        this.#crewEvents('origin'),
-      );
+    for (const [signal, act] of this.#signals) process.on(signal, act);
+    const held = await acquire(this.#loaded, this.#options);
+    this.#held = held;
+    const { config, listeners, origin } = held;
+    if (originEntry && origin)
+      this.#origin = new Crew('origin', originEntry, originOrders(config, origin), log, this.#crewEvents('origin'));
     if (workerEntry)
-      this.#workers = new Crew(
-        'worker',
-        workerEntry,
-        workerOrders(this.#config, this.#listeners),
-        log,
-        this.#crewEvents('worker'),
-      );
+      this.#workers = new Crew('worker', workerEntry, workerOrders(config, listeners), log, this.#crewEvents('worker'));
     await Promise.all([this.#origin?.start(), this.#workers?.start()]);
-    if (workerEntry && this.#config.proxy.admin !== 'off') this.#admin = await this.#openAdmin(this.#config);
-    this.#unwatch = watchConfig(this.#file, () => this.#inTurn(() => this.reload(false)));
+    this.#admin = await this.#openAdmin(config);
+    this.#unwatch = watchConfig(this.#loaded.file, () => this.#inTurn(() => this.reload(false)));
     print(
       `lacquer ${packageVersion} runs, process ${process.pid}, ready after ${Math.round(performance.now() - beganMs)} ms`,
     );
-    for (const line of this.#whereToLook()) print(line);
-    log.info({ version: packageVersion, cfg: cfgHash(this.#config), file: this.#file }, 'started');
-    await notifySystemd(env, 'READY=1', `STATUS=serving on ${this.#listeners.map(({ shown }) => shown).join(', ')}`);
+    for (const line of this.#whereToLook(held)) print(line);
+    log.info({ version: packageVersion, cfg: cfgHash(config), file: this.#loaded.file }, 'started');
+    await notifySystemd(env, 'READY=1', `STATUS=serving on ${listeners.map(({ shown }) => shown).join(', ')}`);
   }
 
   stopped(): Promise<void> {
@@ -107,7 +90,7 @@ export class Service {
     }
     const reasons = await this.#apply(everything);
     this.#totals.count(`config_reloads_total{result="${reasons.length > 0 ? 'refused' : 'ok'}"}`);
-    if (reasons.length > 0) log.error({ file: this.#file, reasons }, 'configuration refused; the old one stays');
+    if (reasons.length > 0) log.error({ file: this.#loaded.file, reasons }, 'configuration refused; the old one stays');
     await notifySystemd(this.#options.env, 'READY=1');
   }
 
@@ -133,68 +116,66 @@ export class Service {
     this.#workers?.killAll();
     this.#origin?.killAll();
     await this.#admin?.close();
-    for (const socket of [...this.#listeners, this.#originListener]) socket?.close();
-    for (const release of this.#locks.values()) release();
+    if (this.#held) release(this.#held);
     for (const [signal, act] of this.#signals) process.off(signal, act);
     await this.#appLog.close();
   }
 
-  /** Reasons why the file was refused; none: it holds now. */
+  /** Reasons why the file was refused, nothing of it being in force then; none: it holds now. */
   async #apply(everything: boolean): Promise<readonly string[]> {
+    const before = this.#held!;
+    let next: Holdings | undefined;
+    let admin: Admin | undefined;
     try {
       const loaded = this.#options.load();
       checkCertificates(loaded.config, loaded.file);
-      const next = this.#effective(loaded);
-      if (!everything && !differs(next, this.#config)) return [];
-      await this.#switchTo(next);
+      next = await acquire(loaded, this.#options, before);
+      if (!everything && !differs(next.config, before.config)) return [];
+      const { proxy } = next.config;
+      if (proxy.admin !== before.config.proxy.admin) admin = await this.#openAdmin(next.config);
+      await this.#switchProcesses(before, next);
+      await this.#commit(before, next, admin);
       return [];
     } catch (error) {
+      if (next) release(next, before);
+      await admin?.close();
       if (error instanceof ConfigError) return error.problems;
-      if (error instanceof StartError || error instanceof ListenError) return [error.message];
+      if (error instanceof StartError || error instanceof ListenError || error instanceof LockedError)
+        return [error.message];
       throw error;
     }
   }
 
-  async #switchTo(next: Config): Promise<void> {
-    const before = this.#config;
-    this.#lock(foldersOf(next, this.#options));
-    const listeners =
-      this.#workers && differs(before.proxy.listen, next.proxy.listen)
-        ? await holdAll(next, this.#listeners)
-        : this.#listeners;
-    if (this.#origin && this.#originListener && needsNewOrigin(before, next)) {
-      if (before.origin.listen !== next.origin.listen) this.#originListener = await holdSocket(next.origin.listen);
-      await this.#origin.roll(originOrders(next, this.#originListener));
-    }
-    const orders = workerOrders(next, listeners);
-    if (this.#workers && needsNewWorkers(before, next)) await this.#workers.roll(orders);
-    else {
+  /** Workers first; when the origin cannot follow they are set back. Throws StartError, the old ones running on. */
+  async #switchProcesses(before: Holdings, next: Holdings): Promise<void> {
+    const isNew = needsNewWorkers(before.config, next.config);
+    const turn = async ({ config, listeners }: Holdings) => {
+      const orders = workerOrders(config, listeners);
+      if (isNew) return this.#workers?.roll(orders);
       const refusal = await this.#workers?.reload(orders.config);
       if (refusal !== undefined) throw new StartError(refusal);
+    };
+    await turn(next);
+    if (!this.#origin || !next.origin || !needsNewOrigin(before.config, next.config)) return;
+    try {
+      await this.#origin.roll(originOrders(next.config, next.origin));
+    } catch (error) {
+      await turn(before);
+      throw error;
     }
-    for (const old of this.#listeners) if (!listeners.includes(old)) old.close();
-    this.#listeners = listeners;
-    this.#config = next;
-    if (this.#admin && (before.proxy.admin !== next.proxy.admin || before.proxy.adminToken !== next.proxy.adminToken)) {
-      await this.#admin.close();
-      this.#admin = next.proxy.admin === 'off' ? undefined : await this.#openAdmin(next);
-    }
-    this.#appLog.log.level = next.log.level;
-    this.#appLog.log.info({ from: cfgHash(before), to: cfgHash(next) }, 'configuration applied');
   }
 
-  /** With sockets of systemd, and with the origin where it really listens if nobody said otherwise. */
-  #effective({ config, sources }: LoadedConfig): Config {
-    const activated = withActivatedSockets(config, this.#options.env, process.pid);
-    const address = this.#originListener?.shown;
-    if (!address || !/^[^:]+:\d+$/.test(address) || sources.get('proxy.origin.servers.0') !== 'default')
-      return activated;
-    const origin = { ...activated.proxy.origin, servers: [`http://${address.replace('0.0.0.0', '127.0.0.1')}`] };
-    return { ...activated, proxy: { ...activated.proxy, origin } };
-  }
-
-  #lock(folders: readonly string[]): void {
-    for (const folder of folders) if (!this.#locks.has(folder)) this.#locks.set(folder, lockFolder(folder));
+  async #commit(before: Holdings, next: Holdings, admin: Admin | undefined): Promise<void> {
+    this.#held = next;
+    release(before, next);
+    const { proxy, log } = next.config;
+    const hasMoved = proxy.admin !== before.config.proxy.admin;
+    if (hasMoved || proxy.adminToken !== before.config.proxy.adminToken) {
+      await this.#admin?.close();
+      this.#admin = hasMoved ? admin : await this.#openAdmin(next.config);
+    }
+    this.#appLog.log.level = log.level;
+    this.#appLog.log.info({ from: cfgHash(before.config), to: cfgHash(next.config) }, 'configuration applied');
   }
 
   #crewEvents(kind: string): CrewEvents {
@@ -203,16 +184,18 @@ export class Service {
       onGone: (child) => this.#totals.forget(`${kind}-${child.place.serial}`),
       onDeath: () => this.#totals.count(`deaths_total{process="${kind}"}`),
       onCrashes: ({ pid }) => {
-        if (kind === 'worker' && pid !== undefined) suspectDatabase(this.#config.cache.dir, pid);
+        if (kind === 'worker' && pid !== undefined) suspectDatabase(this.#held!.config.cache.dir, pid);
       },
     };
   }
 
-  #openAdmin(config: Config): Promise<Admin> {
+  /** undefined where there is none: switched off, or the origin alone. */
+  async #openAdmin(config: Config): Promise<Admin | undefined> {
+    if (config.proxy.admin === 'off' || !this.#workers) return undefined;
     return openAdmin(config, {
       log: this.#appLog.log,
       totals: this.#totals,
-      config: () => this.#config,
+      config: () => this.#held!.config,
       ask: async (what, args, timeoutMs) => {
         const child = this.#workers?.ready()[0];
         if (!child) throw new Error('no worker is ready');
@@ -226,12 +209,12 @@ export class Service {
     });
   }
 
-  #whereToLook(): string[] {
-    const lines = this.#listeners.map((socket, i) => {
-      const url = urlOf(socket.shown, this.#config.proxy.listen[i]?.tls ?? false);
+  #whereToLook({ config, listeners, origin }: Holdings): string[] {
+    const lines = listeners.map((socket, i) => {
+      const url = urlOf(socket.shown, config.proxy.listen[i]?.tls ?? false);
       return `  front door  ${url}${this.#origin && url.startsWith('http') ? '/version/requests/badge.svg' : ''}`;
     });
-    if (this.#originListener) lines.push(`  origin      ${urlOf(this.#originListener.shown, false)}`);
+    if (origin) lines.push(`  origin      ${urlOf(origin.shown, false)}`);
     if (this.#admin)
       lines.push(
         `  admin       ${urlOf(this.#admin.address, false)}${this.#admin.address.startsWith('unix:') ? '' : '/metrics'}`,
@@ -243,7 +226,7 @@ export class Service {
     if (this.#isStopping) return;
     this.#isStopping = true;
     const { log } = this.#appLog;
-    const { drain } = this.#config.proxy;
+    const { drain } = (this.#held?.config ?? this.#loaded.config).proxy;
     log.info({ signal, deadlineMs: drain }, 'stopping: answering what was accepted');
     this.#unwatch?.();
     const notified = notifySystemd(this.#options.env, 'STOPPING=1');
@@ -267,20 +250,6 @@ export class Service {
     this.#work = this.#work.then(act).catch((error: unknown) => this.#appLog.log.error({ err: error }, 'supervisor'));
   }
 }
-
-/** Folders only one instance may use. */
-const foldersOf = (config: Config, { workerEntry, originEntry }: SuperviseOptions): string[] => [
-  ...(workerEntry ? [config.cache.dir, config.shields.dir] : []),
-  ...(originEntry && config.origin.lookup.redis === undefined ? [config.origin.lookup.dir] : []),
-];
-
-/** Sockets for every listener; one that is held already stays the same socket. */
-const holdAll = async (config: Config, held: readonly HeldSocket[] = []): Promise<HeldSocket[]> => {
-  const sockets: HeldSocket[] = [];
-  for (const { address } of config.proxy.listen)
-    sockets.push(held.find((socket) => socket.address === address) ?? (await holdSocket(address)));
-  return sockets;
-};
 
 const urlOf = (shown: string, tls: boolean): string =>
   /^(unix|fd):/.test(shown)

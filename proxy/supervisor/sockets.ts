@@ -65,12 +65,18 @@ export const splitAddress = (address: string): { host: string; port: number } =>
 };
 
 const holdUnix = async (address: string, path: string): Promise<HeldSocket> => {
-  if (await isAnswered(path)) throw new ListenError(`cannot listen on ${address}: another program answers there`);
-  removeSocketFile(path);
+  await freeSocketFile(address);
   const handle = net._createServerHandle(path, -1, -1);
   if (typeof handle === 'number') throw listenError(address, handle);
   chmodSync(path, 0o660);
   return { address, shown: address, fd: handle.fd, close: () => handle.close() };
+};
+
+/** Removes the socket file of `unix:PATH` that a killed process left behind; throws ListenError where somebody answers. */
+export const freeSocketFile = async (address: string): Promise<void> => {
+  const path = address.slice(5);
+  if (await isAnswered(path)) throw new ListenError(`cannot listen on ${address}: another program answers there`);
+  removeSocketFile(path);
 };
 
 const isAnswered = (path: string): Promise<boolean> =>
@@ -79,7 +85,6 @@ const isAnswered = (path: string): Promise<boolean> =>
     probe.once('connect', () => probe.destroy());
   });
 
-/** A socket file nobody answers on is what a killed process left behind. */
 const removeSocketFile = (path: string): void => {
   try {
     unlinkSync(path);
@@ -96,5 +101,6 @@ const resolved = async (host: string, address: string): Promise<string> => {
   return found.address;
 };
 
-const listenError = (address: string, code: number) =>
+/** In words; `code` is the system's number, negative. */
+export const listenError = (address: string, code: number) =>
   new ListenError(`cannot listen on ${address}: ${ERRNO_WORDS[code] ?? `error ${code}`}`);

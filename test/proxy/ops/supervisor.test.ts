@@ -101,6 +101,22 @@ t.test('two workers, from their first request to their last', async (t) => {
       await service.says(/cannot run on this.*configuration refused/);
       t.equal((await askJson<Echo>(service.port, '/')).ttl, 7_200_000, 'what one worker refuses none keeps');
 
+      const taken = net.createServer().listen(0, '127.0.0.1');
+      await once(taken, 'listening');
+      const { port } = taken.address() as net.AddressInfo;
+      const before = service.out().length;
+      writeFileSync(
+        service.file,
+        settings(dir, 'rules: [{ match: /**, ttl: 9h }]').replace('admin: 127.0.0.1:0', `admin: 127.0.0.1:${port}`),
+      );
+      await service.says(/cannot listen.*in use by another.*configuration refused/, before);
+      taken.close();
+      t.equal(
+        (await askJson<Echo>(service.port, '/')).ttl,
+        7_200_000,
+        'an address that cannot be had: nothing is applied',
+      );
+
       writeFileSync(service.file, settings(dir, 'rules: [{ match: /**, ttl: 3h }]'));
       service.child.kill('SIGHUP');
       await service.says(/logs reopened/);
