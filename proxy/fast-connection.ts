@@ -161,7 +161,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
     let corked = false;
     this.#running = true;
     while (at < end && this.state === 'none' && !this.#lingering && !this.gone) {
-      const memoised = at === 0 && bytes === road.shared;
+      const memoised = at === 0 && bytes === road.shared && end <= road.limits.headSize;
       let head = memoised ? this.#memo.get(end) : undefined;
       let length = end;
       if (head === undefined) {

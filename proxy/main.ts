@@ -262,6 +262,8 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
       current = nextCurrent;
       networks = nextNetworks;
       limits.reload(next.proxy.limits);
+      roads.reload(next.proxy.limits);
+      redirects?.reload(next.proxy.limits);
       overload.reload(next.proxy.limits.loopDelay);
       generation++;
       accessLog.config(before.hash, current.hash, maskSecrets(next));

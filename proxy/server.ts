@@ -6,7 +6,7 @@ import { FastConnection } from './fast-connection.ts';
 import type { AccessLog, Front } from './front.ts';
 import { HeadMemo } from './head-memo.ts';
 import { openHttpRoad } from './http-road.ts';
-import type { Arrival, Peer, Road, Upgrade } from './road.ts';
+import type { Arrival, Limits, Peer, Road, Upgrade } from './road.ts';
 import { TimerWheel } from './timer-wheel.ts';
 
 export interface RoadOptions {
@@ -46,6 +46,8 @@ export interface Roads {
    */
   drain(deadlineMs: number, idleMs?: number): Promise<void>;
   close(): Promise<void>;
+  /** Other limits, from the next head, time-out or connection on. */
+  reload(limits: Limits): void;
   readonly connections: number;
   /** Request ids, for roads beside these. */
   readonly nextId: () => string;
@@ -57,7 +59,7 @@ const TICK_MS = 100;
 /** The ways a request comes in over HTTP/1: the fast road, and node:http for what that does not take. */
 export const createRoads = (options: RoadOptions): Roads => {
   const { front, config, count, forwarding } = options;
-  const { limits } = config.proxy;
+  let { limits } = config.proxy;
   const wheel = new TimerWheel(TICK_MS);
   const clock = options.now ? { now: options.now, close: () => {} } : systemClock();
   const connections = new Set<FastConnection>(); // bounded by limits.connections
@@ -69,7 +71,9 @@ export const createRoads = (options: RoadOptions): Roads => {
 
   const road: Road = {
     front,
-    limits,
+    get limits() {
+      return limits;
+    },
     wheel,
     now: clock.now,
     accessLog: options.accessLog,
@@ -171,6 +175,9 @@ export const createRoads = (options: RoadOptions): Roads => {
     nextId,
     get connections() {
       return connections.size;
+    },
+    reload(next) {
+      limits = next;
     },
     async drain(deadlineMs, idleMs = 0) {
       draining = true;

@@ -292,6 +292,22 @@ t.test('requestsPerConnection and connections are limits', async (t) => {
   first.destroy();
 });
 
+t.test('limits change while connections are open', async (t) => {
+  const { roads, address } = await open();
+  const head = get('/now', `X: ${'y'.repeat(900)}\r\n${CLOSE}`);
+  t.match(await raw(address, [head]), /now$/);
+  const socket = await dial(address);
+  roads.reload(configWith({ limits: { headSize: '500B' } }).proxy.limits);
+  socket.write(head);
+  t.ok(await until(() => socket.got.closed));
+  t.match(socket.got.text, /^HTTP\/1\.1 431 /);
+  roads.reload(configWith({ limits: { headSize: '40KiB' } }).proxy.limits);
+  t.match(
+    await raw(address, [`POST${get('/now', `X: ${'y'.repeat(30_000)}\r\nContent-Length: 0\r\n${CLOSE}`).slice(3)}`]),
+    /now$/,
+  );
+});
+
 t.test('an upgrade that a rule allows is handed over from the byte behind its head on', async (t) => {
   const ups: Upgrade[] = [];
   const { address } = await open({}, { onUpgrade: (up) => void ups.push(up) }, [{ match: '/ws', upgrade: true }]);
