@@ -144,7 +144,9 @@ export class Fill {
   #otherWorkerDone(): void {
     if (this.#phase !== 'leasing') return;
     const entry = this.#deps.store.get(this.head.key, this.head.facts);
-    if (!entry || entry.storedAtMs < this.#begunAtMs - this.head.rule.deadlineMs) return this.#lease();
+    // Its answer may be for one request only, or what lies here may be what this fill was to replace
+    const isNews = entry !== undefined && entry.storedAtMs > (this.stale?.storedAtMs ?? Number.NEGATIVE_INFINITY);
+    if (!isNews || !mayShare(entry, this.head.rule, this.#deps.clock())) return this.#lease();
     this.#end();
     this.#settleAll({ kind: 'entry', entry, revalidated: false, stored: true, origin: undefined });
   }

@@ -121,10 +121,17 @@ export const openPass = (deps: PassDeps) => {
         client,
         outcome,
         (response) => {
-          // Whether or not the client is still there: what it changed is changed
-          if (!isSafe(head.method)) keepPostAnswer(deps.store, head, response, clock(), invalidate(head, response));
-          if (client.gone) response.abort();
-          serve.direct(head, client, response, outcome);
+          const answer = () => {
+            if (client.gone) response.abort();
+            serve.direct(head, client, response, outcome);
+          };
+          if (isSafe(head.method)) return answer();
+          // Whether or not the client is still there, what it changed is changed; and once it is told so, in every worker
+          const receivedMs = clock();
+          void invalidate(head, response).then(() => {
+            keepPostAnswer(deps.store, head, response, receivedMs);
+            answer();
+          });
         },
         (error) => fail(head, client, outcome, error),
       );

@@ -11,25 +11,19 @@ import type { OriginResponse } from './upstream.ts';
 
 /**
  * RFC 9110 9.3.3: the answer to a POST is what a later GET may be given where it names its own lifetime and says, with
- * Content-Location, that it represents the very target. Kept up to LARGE bytes, once `cleared`: when what the POST made void is gone.
+ * Content-Location, that it represents the very target. Kept up to LARGE bytes. To be
+ * called once what the POST made void is gone, before anybody reads the body.
  */
-export const keepPostAnswer = (
-  store: Store,
-  head: RequestHead,
-  response: OriginResponse,
-  nowMs: number,
-  cleared: Promise<unknown>,
-): void => {
+export const keepPostAnswer = (store: Store, head: RequestHead, response: OriginResponse, nowMs: number): void => {
   const facts = responseFacts(response.status, response.rawHeaders);
   if (!representsTarget(head, response) || !storable({ ...head.facts, method: 'GET' }, facts, head.rule).store) return;
+  const token = store.beginFill(head.key);
   const headers = endToEnd(response.rawHeaders);
   const chunks: Buffer[] = []; // at most LARGE bytes together
   let length = 0;
   let broken = false;
 
   const keep = async () => {
-    await cleared;
-    const token = store.beginFill(head.key);
     const writer = store.newBody();
     writer.write(Buffer.concat(chunks));
     const body = await writer.finish();

@@ -282,6 +282,8 @@ export const openServe = (deps: ServeDeps) => {
     });
     response.body.on('end', () => finish(response.body.complete ? 'end' : 'abort'));
     if (client.gone) finish('gone');
+    // It broke before anybody listened
+    else if (response.body.destroyed && !response.body.complete) finish('abort');
   }
 
   function follow(
