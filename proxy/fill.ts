@@ -133,7 +133,7 @@ export class Fill {
         if (this.#phase !== 'leasing') return mine && this.#deps.store.release(this.head.key);
         if (mine) {
           this.#leased = true;
-          return this.#fetch();
+          return this.#takeNews() || this.#fetch();
         }
         this.#stopWaiting = this.#deps.store.onceReleased(this.head.key, () => this.#otherWorkerDone());
       },
@@ -142,13 +142,18 @@ export class Fill {
   }
 
   #otherWorkerDone(): void {
-    if (this.#phase !== 'leasing') return;
+    if (this.#phase === 'leasing' && !this.#takeNews()) this.#lease();
+  }
+
+  /** What another worker stored since this fill was found necessary answers it too. */
+  #takeNews(): boolean {
     const entry = this.#deps.store.get(this.head.key, this.head.facts);
     // Its answer may be for one request only, or what lies here may be what this fill was to replace
     const isNews = entry !== undefined && entry.storedAtMs > (this.stale?.storedAtMs ?? Number.NEGATIVE_INFINITY);
-    if (!isNews || !mayShare(entry, this.head.rule, this.#deps.clock())) return this.#lease();
+    if (!isNews || !mayShare(entry, this.head.rule, this.#deps.clock())) return false;
     this.#end();
     this.#settleAll({ kind: 'entry', entry, revalidated: false, stored: true, origin: undefined });
+    return true;
   }
 
   #fetch(): void {

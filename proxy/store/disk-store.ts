@@ -195,7 +195,7 @@ export class DiskStore implements Store {
     const disk = this.#disk;
     if (!disk?.refresh()) return;
     const { state } = disk;
-    this.#purges.refresh(disk.tables.purges, state);
+    this.#hearPurges(disk);
     if (state.changeSeq === this.#changeSeq) return;
     let expected = this.#changeSeq;
     for (const { value } of disk.tables.changes.getRange({ start: seqKey(this.#changeSeq + 1) })) {
@@ -416,7 +416,7 @@ export class DiskStore implements Store {
 
   #afterCommit(disk: Disk, view: View): void {
     this.#trouble.isOver('trouble', 'store: writing works again');
-    this.#purges.refresh(disk.tables.purges, disk.state);
+    this.#hearPurges(disk);
     for (const id of view.dropped) this.#memory.dropId(id);
     for (const [id, reason] of view.removed) this.#tombstones.set(id, reason);
     if (view.goneShields.size > 0) this.#shields.unlink(view.goneShields);
@@ -473,11 +473,18 @@ export class DiskStore implements Store {
     }
   }
 
+  /** Purges of others have not seen what is still on its way from here. */
+  #hearPurges(disk: Disk): void {
+    for (const { what, soft, atMs } of this.#purges.refresh(disk.tables.purges, disk.state))
+      this.#purgePending(what, soft, atMs);
+  }
+
   /** Puts asked for before the purge reach the database before it; until then nobody may have what they bring. */
   #purgePending(what: PurgeMatch, soft: boolean, atMs: number): void {
     for (const list of this.#pending.values())
       for (const put of list) {
         if (!hits(what, put.entry)) continue;
+        this.#memory.drop(put.entry.keyText);
         if (soft) put.entry = { ...put.entry, purgedAtMs: put.entry.purgedAtMs ?? atMs };
         else list.delete(put);
       }

@@ -98,13 +98,15 @@ export class Purges {
     return this.#open;
   }
 
-  /** Reads what was added to the log since the last look, by any process. */
-  refresh(table: Table, state: { purgeSeq: number; purgeFloor: number }): void {
-    if (state.purgeSeq === this.#lastSeq && state.purgeFloor === this.#floor) return;
+  /** Reads what was added to the log since the last look, by any process; what others purged meanwhile. */
+  refresh(table: Table, state: { purgeSeq: number; purgeFloor: number }): readonly PurgeRow[] {
+    if (state.purgeSeq === this.#lastSeq && state.purgeFloor === this.#floor) return [];
+    const others: PurgeRow[] = []; // at most MAX_ROWS
     for (const { value } of table.getRange({ start: seqKey(this.#lastSeq + 1) })) {
       const row = decodePurge(value);
       this.#rows.push(row);
       if (row.open) this.#open.push(row);
+      if (row.by !== SELF) others.push(row);
     }
     this.#lastSeq = state.purgeSeq;
     if (state.purgeFloor !== this.#floor) {
@@ -112,6 +114,7 @@ export class Purges {
       this.#rows = this.#rows.filter((row) => row.seq > this.#floor);
     }
     this.epoch++;
+    return others;
   }
 
   /** `seq`s whose objects are all gone. */
