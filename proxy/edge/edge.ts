@@ -80,7 +80,11 @@ export const openEdge = (config: Config['proxy'], context: EdgeContext): Edge =>
     const admitted = admit(address);
     if (!admitted || (listener.tls && !tls)) return void socket.destroy();
     socket.once('close', () => admitted.closed());
-    if (listener.tls) return secured(socket, address);
+    if (listener.tls) {
+      // over TLS nobody goes on reading after it has said its last; an HTTP/2 session would not notice that its client is gone
+      socket.allowHalfOpen = false;
+      return secured(socket, address);
+    }
     const roads = listener.redirect ? context.redirects() : context.roads;
     roads.accept(socket, { tls: false, remoteAddress: address, admitted: true });
   };

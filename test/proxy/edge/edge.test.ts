@@ -107,8 +107,12 @@ t.test('the same cache for HTTP/1.1 and HTTP/2 over TLS, another than for http',
     'x-forwarded-host': 'site.example',
   });
   t.equal(origin.seen[1]!.headers['x-forwarded-proto'], 'http');
+  const leaving = await handshake(door, { ALPNProtocols: ['h2'] });
+  leaving.resume().write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1');
+  await until(() => door.proxy.gauges().http2_connections === 1);
+  leaving.end();
   await until(() => door.proxy.gauges().connections === 0);
-  t.equal(door.proxy.gauges().http2_connections, 0, 'every connection is counted out again');
+  t.equal(door.proxy.gauges().http2_connections, 0, 'every connection is counted out, also of a client that just went');
 });
 
 t.test(
