@@ -17,6 +17,10 @@ const MAX_SHIELD = 1024 * 1024;
 /** A shield, and whether the disk took it: one that it refused still answers this request. */
 export type FetchedShield = Shield & { readonly permanent: boolean };
 
+/** One picture however many packages show it, but not another origin's of the same address. */
+const contentKey = (target: string, { rule }: RequestHead): string =>
+  rule.origin === undefined ? target : `${rule.origin.servers.join(' ')} ${target}`;
+
 /** Follows content redirects: the URI in Location names the picture, whoever shows it (one hop, same origin, one prefix). */
 export interface Content {
   /** Path and query of the content URI, or undefined when the redirect leads elsewhere. */
@@ -96,7 +100,7 @@ export const openContent = (deps: ContentDeps): Content => {
       head.rule.compress && mayCompress(200, headers, body.length) ? await compress(body, facts.etag) : undefined;
     const etag = made?.identityEtag ?? facts.etag;
     const known = { status: 200, headers, storedAtMs: deps.clock() };
-    const kept = await deps.store.putShield(target, { ...known, etag }, body, made?.forms ?? []);
+    const kept = await deps.store.putShield(contentKey(target, head), { ...known, etag }, body, made?.forms ?? []);
     if (kept) return { ...kept, permanent: true };
     return {
       ...known,
@@ -117,15 +121,16 @@ export const openContent = (deps: ContentDeps): Content => {
     },
 
     fetch(target, head, callerId) {
-      const shield = deps.store.shield(target);
+      const key = contentKey(target, head);
+      const shield = deps.store.shield(key);
       if (shield) {
         deps.count('content_hits');
         return Promise.resolve({ ...shield, permanent: true });
       }
-      let flight = underWay.get(target);
+      let flight = underWay.get(key);
       if (!flight) {
-        flight = fetchShield(target, head, callerId).finally(() => underWay.delete(target));
-        underWay.set(target, flight);
+        flight = fetchShield(target, head, callerId).finally(() => underWay.delete(key));
+        underWay.set(key, flight);
       }
       return flight;
     },
