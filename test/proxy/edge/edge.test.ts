@@ -110,8 +110,10 @@ t.test('the same cache for HTTP/1.1 and HTTP/2 over TLS, another than for http',
   const leaving = await handshake(door, { ALPNProtocols: ['h2'] });
   leaving.resume().write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0', 'latin1');
   await until(() => door.proxy.gauges().http2_connections === 1);
+  const leftMs = performance.now();
   leaving.end();
   await until(() => door.proxy.gauges().connections === 0);
+  t.ok(performance.now() - leftMs < 20_000, 'not only when it has been idle for a minute');
   t.equal(door.proxy.gauges().http2_connections, 0, 'every connection is counted out, also of a client that just went');
 });
 
