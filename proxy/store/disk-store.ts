@@ -56,6 +56,8 @@ export interface StoreOptions {
   readonly deadAtMs?: ((entry: Entry) => number) | undefined;
   /** Between two tries to open a directory that could not be used. */
   readonly retryMs?: number;
+  /** Rest between two rounds of the sweep. */
+  readonly sweepMs?: number;
 }
 
 /** Nodes up to this size may be pointed at by keys. */
@@ -122,6 +124,7 @@ export class DiskStore implements Store {
     this.#sweeper = new Sweeper({
       disk, objects: this.#objects, purges: this.#purges, shields: this.#shields, clock, trouble,
       deadAtMs: options.deadAtMs ?? (() => Number.POSITIVE_INFINITY),
+      restMs: options.sweepMs,
       mayWalk: () => this.#mayWalk(),
       report: (round) => this.#swept(round),
     }); // biome-ignore format: what it is made of
@@ -386,7 +389,11 @@ export class DiskStore implements Store {
   async #write(disk: Disk, key: Key, entry: Entry, begun: Begun): Promise<PutResult> {
     try {
       if (this.#bodies.isWriting(entry.forms) && !(await this.#bodies.written(entry.forms))) return 'failed';
-      if (this.#full || this.#home.isFull()) throw new DiskError('full');
+      if (this.#full) {
+        this.#options.count('store_over_limit');
+        return 'full';
+      }
+      if (this.#home.isFull()) throw new DiskError('full');
       return await disk.run((view) => planPut(view, this.#objects, key, entry, begun, this.#options.cache.variants));
     } catch (error) {
       this.#failed(error);
@@ -422,7 +429,7 @@ export class DiskStore implements Store {
     if (view.goneShields.size > 0) this.#shields.unlink(view.goneShields);
     for (const name of view.goneFiles) setTimeout(() => this.#unlinkBody(name), 60_000).unref();
     const excess = this.#evictor.excess(disk, undefined);
-    this.#full = excess > 0.04 * this.#evictor.maxSize;
+    this.#full = excess > this.#evictor.maxSize - this.#evictor.limit;
     if (excess > 0 && disk.queued === 0) disk.run(() => undefined).catch((error: unknown) => this.#failed(error));
   }
 
@@ -565,10 +572,13 @@ export class DiskStore implements Store {
     }; // biome-ignore format: one row of figures
     if (!disk) return stats;
     const { used, file, readers } = disk.pages();
+    const { shieldUris, shownBytes, shieldBytes } = disk.state;
+    const shields = disk.entries('shields');
     return {
       ...stats,
-      uris: disk.entries('uris'), shields: disk.entries('shields'), shield_bytes: disk.state.shieldBytes, body_files: disk.entries('files'),
+      uris: disk.entries('uris'), shields, shield_bytes: shieldBytes, body_files: disk.entries('files'),
       body_bytes: disk.state.bodyBytes, heads: disk.entries('heads'), tags: disk.entries('tags'), used_bytes: used * 4096, file_bytes: file * 4096,
+      shield_uris: shieldUris, uris_per_shield: shields === 0 ? 0 : shieldUris / shields, dedup_saved_bytes: Math.max(0, shownBytes - shieldBytes),
       lmdb_readers: readers, batches: disk.batches, batch_retries: disk.retries, queued: disk.queued, purge_seq: disk.state.purgeSeq,
       purges_open: this.#purges.openRows.length,
     }; // biome-ignore format: one row of figures

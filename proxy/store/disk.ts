@@ -8,6 +8,9 @@ const RESERVE_BYTES = 256 * 1024;
 /** Of operations in one transaction, and of the time that planning them may hold the event loop. */
 const BATCH = 512;
 const BATCH_MS = 8;
+const BATCH_BYTES = 384 * 1024;
+/** Pages that a commit replaces are free only some commits later; so that the file of a small cache does not grow by them, one operation (a page or two) per so many bytes. */
+const BYTES_PER_OPERATION = 256 * 1024;
 const TRIES = 100;
 /** Operations waiting for their batch; past it new ones are refused. */
 const QUEUE = 20_000;
@@ -39,6 +42,7 @@ export class Disk {
   readonly tables: Tables & Readonly<Record<TableName, BinaryDb>>;
   readonly #queue: Queued[] = [];
   #shared: boolean;
+  readonly #most: number;
   #running: Promise<void> | undefined;
   #closed = false;
   #version = 0;
@@ -50,8 +54,9 @@ export class Disk {
   batches = 0;
   retries = 0;
 
-  private constructor(env: RootDatabase<Buffer, Buffer>, shared: boolean) {
+  private constructor(env: RootDatabase<Buffer, Buffer>, shared: boolean, maxSize: number) {
     this.#env = env;
+    this.#most = Math.max(16, Math.min(BATCH, maxSize / BYTES_PER_OPERATION));
     this.#shared = shared;
     const db = (name: string, useVersions = false) =>
       env.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary', useVersions });
@@ -60,11 +65,11 @@ export class Disk {
   }
 
   /** Throws what lmdb throws when the directory cannot be opened, or RangeError when the state row is torn. */
-  static async open(dir: string, options: { mapSize: number; shared: boolean }): Promise<Disk> {
+  static async open(dir: string, options: { mapSize: number; maxSize: number; shared: boolean }): Promise<Disk> {
     const env = open<Buffer, Buffer>({
       path: dir, noSubdir: false, maxDbs: 16, maxReaders: 1024, mapSize: options.mapSize, encoding: 'binary', keyEncoding: 'binary',
     }); // biome-ignore format: the options of the environment
-    const disk = new Disk(env, options.shared);
+    const disk = new Disk(env, options.shared, options.maxSize);
     if (!disk.#meta.getEntry(STATE)) {
       const made = disk.#meta.ifNoExists(STATE, () => void disk.#meta.put(STATE, encodeState(EMPTY_STATE), 1));
       await made.catch(rethrow);
@@ -167,7 +172,8 @@ export class Disk {
     const view = new View(this.tables, this.#state);
     const until = performance.now() + BATCH_MS;
     for (const queued of [...taken]) if (!this.#planOne(queued, taken, view)) return this.#plan(taken);
-    while (taken.length < BATCH && this.#queue.length > 0 && (taken.length === 0 || performance.now() < until)) {
+    const hasRoom = () => taken.length < this.#most && view.bytes < BATCH_BYTES && performance.now() < until;
+    while (this.#queue.length > 0 && (taken.length === 0 || hasRoom())) {
       const next = this.#queue.shift()!;
       taken.push(next);
       if (!this.#planOne(next, taken, view)) return this.#plan(taken);

@@ -12,8 +12,8 @@ const WALK = 400;
 const REMOVED = 150;
 const STEP = 50;
 /** Of maxSize: what the tables may fill. The rest is for pages that a commit frees but cannot use again at once. */
-const FILL = 0.9;
-const MOST_SLACK = 32 * 1024 * 1024;
+const FILL = 0.8;
+const MOST_SLACK = 24 * 1024 * 1024;
 
 /**
  * Keeps the database and the body files within cache.maxSize: each batch makes room for itself. The hand goes round the
@@ -41,7 +41,7 @@ export class Evictor {
   /** Bytes to remove before another may come. */
   excess(disk: Disk, view: View | undefined): number {
     const bodies = (view ?? disk).state.bodyBytes;
-    return disk.pages().used * PAGE + bodies - this.limit;
+    return disk.pages().used * PAGE + (view?.bytes ?? 0) + bodies - this.limit;
   }
 
   /** Within a batch, before it is written. */

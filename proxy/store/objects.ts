@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Entry } from '../entry.ts';
-import { decodeEntry, encodeEntry, headHash, peek, type StoredEntry } from './codec.ts';
+import { decodeEntry, encodeEntry, headHash, isShieldForm, peek, type StoredEntry } from './codec.ts';
 import { type DecodedHead, decodeHead } from './head.ts';
 import { addToTag, removeFromTag } from './tags.ts';
 import type { Tables, View } from './view.ts';
@@ -28,8 +28,15 @@ export class Objects {
 
   /** From the last commit; the id is 16 bytes. */
   read(source: Pick<Tables, 'uris' | 'heads'>, id: Buffer, keyText: string): Found {
-    const record = source.uris.getBinary(id);
-    return record && this.decode(record, (hash) => source.heads.getBinary(hash), keyText);
+    // No copy: valid until the next call of lmdb, and a head that is not at hand would be one.
+    const record = source.uris.getBinaryFast(id);
+    if (!record) return undefined;
+    const about = peek(record);
+    if (!about) return 'corrupt';
+    const head = this.#heads.get(about.headHash);
+    if (head) return decoded(record, head, keyText);
+    const copy = source.uris.getBinary(id);
+    return copy && this.decode(copy, (hash) => source.heads.getBinary(hash), keyText);
   }
 
   decode(record: Buffer, headOf: (hash: Buffer) => Buffer | undefined, keyText?: string): Found {
@@ -57,9 +64,13 @@ export class Objects {
     const before = this.#readIn(view, key);
     const old = typeof before === 'object' ? before.entry : undefined;
     view.put('uris', key, record);
+    countShown(view, entry, 1);
     for (const form of entry.forms)
       if (form.body.kind === 'file' && form.body.store === 'bodies') refer(view, form.body.name, form.length, 1);
-    if (old) dropFiles(view, old);
+    if (old) {
+      dropFiles(view, old);
+      countShown(view, old, -1);
+    }
     for (const tag of entry.tags) if (!old?.tags.includes(tag)) addToTag(view, tag, id);
     if (old) for (const tag of old.tags) if (!entry.tags.includes(tag)) removeFromTag(view, tag, id, old.purgeSeq);
     return record.length - (old?.size ?? 0);
@@ -73,6 +84,7 @@ export class Objects {
     view.remove('uris', key);
     if (found === 'corrupt') return found;
     dropFiles(view, found.entry);
+    countShown(view, found.entry, -1);
     for (const tag of found.entry.tags) removeFromTag(view, tag, id, found.entry.purgeSeq);
     return found;
   }
@@ -118,6 +130,14 @@ export const variantId = (keyText: string, vary: Entry['vary']): string =>
     .update(JSON.stringify([keyText, ...vary.map(([name, value]) => [name, value ?? null])]))
     .digest('hex')
     .slice(0, 32);
+
+const countShown = (view: View, entry: Entry, by: 1 | -1): void => {
+  const [first] = entry.forms;
+  if (!first || !isShieldForm(first)) return;
+  const bytes = entry.forms.reduce((sum, form) => sum + form.length, 0);
+  view.state.shieldUris = Math.max(0, view.state.shieldUris + by);
+  view.state.shownBytes = Math.max(0, view.state.shownBytes + by * bytes);
+};
 
 const dropFiles = (view: View, entry: StoredEntry): void => {
   for (const form of entry.forms)

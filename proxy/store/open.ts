@@ -65,7 +65,7 @@ const openDisk = async (options: StoreOptions, home: EnvHome): Promise<{ disk: D
     const damage = home.damage();
     if (damage !== undefined) setAside(new Error(damage));
     home.beginOpening();
-    const settings = { mapSize: mapSize(options), shared: options.workers > 1 };
+    const settings = { mapSize: mapSize(options), maxSize: options.cache.maxSize, shared: options.workers > 1 };
     const opened = await Disk.open(home.db, settings).catch((error: unknown) => {
       if (!isDamage(error)) throw error;
       setAside(error);

@@ -10,10 +10,21 @@ export interface State {
   bodyBytes: number;
   /** The same for shields. */
   shieldBytes: number;
+  /** Objects that show a shield, and the bytes they would hold by themselves. */
+  shieldUris: number;
+  shownBytes: number;
 }
 
-export const EMPTY_STATE: State = { purgeSeq: 0, purgeFloor: 0, changeSeq: 0, bodyBytes: 0, shieldBytes: 0 };
-const FIELDS = ['purgeSeq', 'purgeFloor', 'changeSeq', 'bodyBytes', 'shieldBytes'] as const;
+export const EMPTY_STATE: State = {
+  purgeSeq: 0,
+  purgeFloor: 0,
+  changeSeq: 0,
+  bodyBytes: 0,
+  shieldBytes: 0,
+  shieldUris: 0,
+  shownBytes: 0,
+};
+const FIELDS = ['purgeSeq', 'purgeFloor', 'changeSeq', 'bodyBytes', 'shieldBytes', 'shieldUris', 'shownBytes'] as const;
 
 export const encodeState = (state: State): Buffer => {
   const bytes = Buffer.allocUnsafe(FIELDS.length * 8);
@@ -21,9 +32,10 @@ export const encodeState = (state: State): Buffer => {
   return bytes;
 };
 
+/** Fields added later are nothing in an older row. */
 export const decodeState = (bytes: Buffer): State => {
-  if (bytes.length !== FIELDS.length * 8) throw new RangeError('state row of another length');
+  if (bytes.length % 8 !== 0 || bytes.length < 5 * 8) throw new RangeError('state row of another length');
   const state = { ...EMPTY_STATE };
-  for (const [i, field] of FIELDS.entries()) state[field] = bytes.readDoubleLE(i * 8);
+  for (const [i, field] of FIELDS.entries()) if (i * 8 < bytes.length) state[field] = bytes.readDoubleLE(i * 8);
   return state;
 };

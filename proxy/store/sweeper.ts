@@ -29,6 +29,7 @@ export interface SweepDeps {
   readonly shields: Shields;
   readonly clock: () => number;
   readonly deadAtMs: (entry: Entry) => number;
+  readonly restMs: number | undefined;
   /** Only one process walks at a time. */
   readonly mayWalk: () => Promise<boolean>;
   readonly report: (round: SweepReport) => void;
@@ -52,7 +53,7 @@ export class Sweeper {
     this.#deps = deps;
   }
 
-  start(delayMs = REST_MS): void {
+  start(delayMs = this.#deps.restMs ?? REST_MS): void {
     if (this.#closed) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#round(), delayMs).unref();

@@ -7,6 +7,8 @@ export type TableName = (typeof TABLES)[number];
 /** The few calls of lmdb that the store lives on; keys and values are bytes. */
 export interface Table {
   getBinary(key: Buffer): Buffer | undefined;
+  /** One buffer of 16 MiB whatever is read, with `length` set to the value's; the next call writes over it. */
+  getBinaryFast(key: Buffer): Buffer | undefined;
   getRange(options: {
     start?: Buffer;
     end?: Buffer;
@@ -33,6 +35,8 @@ export class View {
   readonly #before: string;
   readonly #tables: Tables;
   readonly #writes = new Map<string, Write>();
+  /** Of values written, replaced ones included. */
+  bytes = 0;
   /** Hex ids of what changed, for other workers' memories. */
   readonly changed = new Set<string>();
   /** Hex ids of keys of which this process's memory must let go, too. */
@@ -56,6 +60,7 @@ export class View {
   }
 
   put(table: TableName, key: Buffer, value: Buffer): void {
+    this.bytes += value.length;
     this.#writes.set(nameOf(table, key), { table, key, value });
   }
 
