@@ -27,11 +27,13 @@ const nameOf = (i: number): string => {
   return `${name}${i.toString(36)}`;
 };
 
+export const keyOfTarget = (target: string): Key => keyOf('http', 'badges.example.org', target, QUERY);
+
 export const uri = (i: number): { kind: string; name: string; key: Key } => {
   const name = nameOf(Math.floor(i / URIS_PER_PACKAGE));
   const kind = KINDS[i % KINDS.length]!;
   const style = STYLES[Math.floor(i / KINDS.length) % STYLES.length]!;
-  return { kind, name, key: keyOf('http', 'badges.example.org', `/${kind}/${name}/badge.svg${style}`, QUERY) };
+  return { kind, name, key: keyOfTarget(`/${kind}/${name}/badge.svg${style}`) };
 };
 
 const COMMON = [

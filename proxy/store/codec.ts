@@ -160,11 +160,16 @@ export const decodeEntry = (record: Buffer, head: DecodedHead, keyText?: string)
 
 const NO_VARY: Entry['vary'] = Object.freeze([]);
 
-// Most entries read one after the other came in the same second or show the same few dates.
-let lastDate = { ms: -1, text: '' };
+// Entries of one second share the text of their date: printing one costs as much as the look into the database.
+const DATES = 1024;
+const dates: { ms: number; text: string }[] = new Array(DATES);
 const httpDate = (ms: number): string => {
-  if (lastDate.ms !== ms) lastDate = { ms, text: new Date(ms).toUTCString() };
-  return lastDate.text;
+  const at = (ms / 1000) % DATES;
+  const known = dates[at];
+  if (known?.ms === ms) return known.text;
+  const text = new Date(ms).toUTCString();
+  if (at >= 0) dates[at] = { ms, text };
+  return text;
 };
 
 // Building a head and its digest costs more than all the rest of a put; most puts repeat one of a few.

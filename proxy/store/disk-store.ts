@@ -289,10 +289,15 @@ export class DiskStore implements Store {
 
   #admit(key: Key, entry: StoredEntry, tier: Tier): Entry {
     const slot = slotOf(key.id);
+    if (this.#isWorthMemory(slot)) this.#toMemory(key, entry);
     this.#popularity.hit(slot);
-    this.#toMemory(key, entry);
     this.#lastTier = tier;
     return entry;
+  }
+
+  /** When memory is full, what is asked for once only passes by: it would push out what is asked for often, and make garbage. */
+  #isWorthMemory(slot: number): boolean {
+    return this.#sieve.hasRoom || (this.#sieve.limit > 0 && this.#popularity.isKnown(slot));
   }
 
   /** Beside the other variants of the key that are in memory, in place of the one with the same values. */
@@ -373,7 +378,7 @@ export class DiskStore implements Store {
     const disk = this.#disk;
     const stored = storedOf(entry, key, this.#purges.token().begun);
     this.#tombstones.clear(key.id);
-    this.#toMemory(key, stored);
+    if (!disk || this.#memory.get(key.text) || this.#isWorthMemory(slotOf(key.id))) this.#toMemory(key, stored);
     if (!disk) return Promise.resolve('stored');
     const pending: PendingPut = { entry: stored };
     const list = this.#pending.get(key.text) ?? new Set();

@@ -13,6 +13,10 @@ export class Popularity {
     if (count < MOST) this.#counts[slot] = count + 1;
   }
 
+  isKnown(slot: number): boolean {
+    return this.#counts[slot]! > 0;
+  }
+
   /** true when it may go; else it has one life less. */
   isIdle(slot: number): boolean {
     const count = this.#counts[slot]!;

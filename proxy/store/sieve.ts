@@ -40,6 +40,10 @@ export class Sieve {
     return true;
   }
 
+  get hasRoom(): boolean {
+    return this.bytes < this.limit * 0.95;
+  }
+
   remove(item: Resident): void {
     if (this.#hand === item) this.#hand = item.newer;
     if (item.newer) item.newer.older = item.older;
