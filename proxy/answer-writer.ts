@@ -1,5 +1,7 @@
 import type { Socket } from 'node:net';
+import type { Lendable } from './client.ts';
 import { hasField, headText, isBodiless, withClose } from './message.ts';
+import type { TurnWrites } from './turn-writes.ts';
 
 /** A made head and a body up to this size leave in one buffer; larger bodies are not copied. */
 const JOIN_BYTES = 16 * 1024;
@@ -20,10 +22,14 @@ export abstract class AnswerWriter {
   protected isHeadRequest = false;
   protected onGoneCallback: (() => void) | undefined;
   protected onDrainCallback: (() => void) | undefined;
+  protected readonly turnWrites: TurnWrites;
+  #pending: Buffer | undefined;
+  #holder: Lendable | undefined;
   #left = 0;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, turnWrites: TurnWrites) {
     this.socket = socket;
+    this.turnWrites = turnWrites;
   }
 
   /** Whether this is the connection's last answer. */
@@ -34,17 +40,41 @@ export abstract class AnswerWriter {
   protected abstract stalled(): void;
   protected abstract left(): void;
 
-  sendBytes(message: Buffer): boolean {
-    if (this.gone || this.state !== 'waiting') return true;
-    this.socket.write(this.closes() ? withClose(message) : message);
-    const isTaken = this.socket.writableLength === 0;
+  sendBytes(message: Buffer, holder: Lendable): void {
+    if (this.gone || this.state !== 'waiting') return;
+    if (this.closes()) {
+      this.flush();
+      this.socket.write(withClose(message));
+    } else if (this.socket.writableCorked > 0) {
+      this.socket.write(message);
+      if (this.socket.writableLength > 0) holder.isLent = true;
+    } else {
+      this.#pending = message;
+      this.#holder = holder;
+      this.turnWrites.add(this);
+    }
     this.answered();
-    return isTaken;
+  }
+
+  /** Writes what `sendBytes` left for the end of the turn; anything else that is written comes behind it. */
+  flush(): void {
+    const message = this.#pending;
+    if (message === undefined) return;
+    this.#pending = undefined;
+    if (this.gone) return;
+    this.socket.write(message);
+    if (this.socket.writableLength === 0) return;
+    this.#holder!.isLent = true;
+    if (this.state === 'none' && this.socket.writableNeedDrain) {
+      this.state = 'flushing';
+      this.stalled();
+    }
   }
 
   /** `body` is announced and not sent in answer to HEAD. */
   sendWhole(status: number, headers: readonly string[], body: Buffer | undefined): void {
     if (this.gone || this.state !== 'waiting') return;
+    this.flush();
     const bodiless = isBodiless(status);
     const length = body === undefined || bodiless ? 0 : body.length;
     const counted = bodiless || hasField(headers, 'content-length');
@@ -67,11 +97,13 @@ export abstract class AnswerWriter {
 
   inform(status: number, headers: readonly string[]): void {
     if (this.gone || this.state !== 'waiting') return;
+    this.flush();
     this.socket.write(`${headText(status, headers)}\r\n`, 'latin1');
   }
 
   begin(status: number, headers: readonly string[], length: number | undefined): void {
     if (this.gone || this.state !== 'waiting') return;
+    this.flush();
     const bodiless = isBodiless(status);
     this.state = bodiless || this.isHeadRequest ? 'bodiless' : length === undefined ? 'chunked' : 'length';
     this.#left = length ?? 0;

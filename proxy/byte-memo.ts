@@ -1,8 +1,8 @@
-const WAYS = 2;
+const WAYS = 4;
 
 /**
  * Bytes to what they mean, so that what was seen before is not parsed again. Bounded: `slots` (a power of two) pieces of at
- * most `slotBytes` in one slab, two places per hash, the older of the two goes. Equality is by every byte; the hash only
+ * most `slotBytes` in one slab, four places per hash, the oldest of them goes. Equality is by every byte; the hash only
  * says where to look, so a collision costs a parse and nothing else.
  */
 export class ByteMemo<T> {

@@ -1,5 +1,10 @@
 import type { Readable } from 'node:stream';
 
+/** Whoever keeps a message and changes it in place, but not while a connection still holds it. */
+export interface Lendable {
+  isLent: boolean;
+}
+
 /**
  * Where one answer goes: the fast road's connection, a node:http response or an HTTP/2 stream. One request at a time; the
  * road makes it ready for the next. All calls are synchronous; a client that is gone swallows what is written to it.
@@ -21,8 +26,8 @@ export interface Client {
   sendWhole(status: number, headers: readonly string[], body: Buffer | undefined): void;
   /** The fast way of a hit: bytes of a complete HTTP/1.1 message. Only where `takesBytes`. */
   readonly takesBytes: boolean;
-  /** true: the kernel has all of it, the buffer may be written to again. */
-  sendBytes(message: Buffer): boolean;
+  /** May leave at the end of the turn; a message the kernel did not take whole is marked as lent to the connection. */
+  sendBytes(message: Buffer, holder: Lendable): void;
 
   /** 1xx; ignored by clients that cannot take it (HTTP/1.0). */
   inform(status: number, headers: readonly string[]): void;

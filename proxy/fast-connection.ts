@@ -39,7 +39,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
   #queued = 0;
 
   constructor(road: Road, socket: Socket, peer: Peer) {
-    super(socket);
+    super(socket, road.turnWrites);
     this.#road = road;
     this.peer = peer;
     this.remoteAddress = peer.address;
@@ -156,6 +156,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
 
   /** Reads requests off `bytes` and has them answered, for as long as answers are made at once. */
   #run(bytes: Buffer, end: number): void {
+    this.flush();
     const road = this.#road;
     let at = 0;
     let corked = false;
@@ -258,6 +259,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
   /** Says that no more comes and reads on for a moment, since closing with bytes unread would reset what is on its way. */
   #linger(): void {
     if (this.#lingering || this.gone) return;
+    this.flush();
     this.#lingering = true;
     this.#held = undefined;
     this.socket.end();

@@ -4,8 +4,8 @@ import { requestLineEnd, type ScannedBlock, type ScannedHead } from './http1.ts'
 import { type Asked, askedOf, joined, type Place, placeOf, type RequestHead } from './request-head.ts';
 import type { Rule } from './rules.ts';
 
-const LINES = 16_384;
-const LINE_BYTES = 256;
+const LINES = 32_768;
+const LINE_BYTES = 160;
 const BLOCKS = 512;
 const BLOCK_BYTES = 1024;
 
@@ -30,7 +30,7 @@ interface Block extends ScannedBlock {
  * What heads mean, by their bytes in two halves: the request line, since many clients ask for one target, and the header lines,
  * since one client sends the same with every target. A head whose halves were both seen and accepted before, together or with
  * others, needs no parsing; which is most of them (bench/hit.ts), and by halves they stay in the processor's cache.
- * Bounded: 4 MB for 16384 lines, 0.5 MB for 512 blocks; longer ones are parsed each time.
+ * Bounded: 5 MB for 32768 lines, 0.5 MB for 512 blocks; longer ones are parsed each time.
  */
 export class HeadMemo {
   readonly #front: Pick<Front, 'generation' | 'rules'>;

@@ -111,7 +111,7 @@ export const readLine = (
   bytes: Buffer,
   start: number,
   limit: number,
-): Line | 'more' | 'header-line' | 'obs-fold' | 'space-before-colon' | 'control-byte' => {
+): Line | 'more' | 'header-line' | 'length-invalid' | 'obs-fold' | 'space-before-colon' | 'control-byte' => {
   let at = start;
   if (bytes[at] === SP || bytes[at] === HTAB) return 'obs-fold';
   while (at < limit && TOKEN[bytes[at]!] === 1) at++;
@@ -123,13 +123,17 @@ export const readLine = (
   const valueStart = at;
   while (at < limit && VALUE[bytes[at]!] === 1) at++;
   if (at === limit) return 'more';
+  const rawEnd = at;
   let valueEnd = at;
   if (bytes[at++] !== CR) return 'control-byte';
   if (at === limit) return 'more';
   if (bytes[at++] !== LF) return 'control-byte';
   while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--;
+  const name = bytes.toString('latin1', start, nameEnd);
+  // A tab behind the number is white space by RFC 9110 5.5 and an error for llhttp: readers differ, so it is refused
+  if (bytes.subarray(valueEnd, rawEnd).includes(HTAB) && name.toLowerCase() === 'content-length') return 'length-invalid';
   return {
-    name: bytes.toString('latin1', start, nameEnd),
+    name,
     value: bytes.toString('latin1', valueStart, valueEnd),
     end: at,
   };

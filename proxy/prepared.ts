@@ -140,7 +140,7 @@ export const openPrepared = ({ store, name, via, finish }: PreparedDeps) => {
         prepared = prepare(head, entry, nowMs);
         if (prepared === undefined) return false;
       }
-      if (!client.sendBytes(prepared.message)) prepared.isLent = true;
+      client.sendBytes(prepared.message, prepared);
       finish(head, client, prepared);
       return true;
     },

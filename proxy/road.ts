@@ -6,6 +6,7 @@ import type { AccessLog, Front } from './front.ts';
 import type { HeadMemo } from './head-memo.ts';
 import type { RequestHead } from './request-head.ts';
 import type { TimerWheel } from './timer-wheel.ts';
+import type { TurnWrites } from './turn-writes.ts';
 
 /** Where a connection comes from, after TLS and the PROXY protocol. */
 export interface Peer {
@@ -48,6 +49,7 @@ export interface Road {
   readonly onUpgrade: ((upgrade: Upgrade) => void) | undefined;
   /** Heads known by their bytes, apart for what else decides their meaning: TLS, and whether forwarding fields count. */
   readonly memoFor: (peer: Peer) => HeadMemo;
+  readonly turnWrites: TurnWrites;
   /** Every connection reads into it; what outlives the turn is copied. */
   readonly shared: Buffer;
   readonly draining: () => boolean;

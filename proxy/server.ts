@@ -8,6 +8,7 @@ import { HeadMemo } from './head-memo.ts';
 import { openHttpRoad } from './http-road.ts';
 import type { Arrival, Limits, Peer, Road, Upgrade } from './road.ts';
 import { TimerWheel } from './timer-wheel.ts';
+import { TurnWrites } from './turn-writes.ts';
 
 export interface RoadOptions {
   readonly front: Front;
@@ -89,6 +90,7 @@ export const createRoads = (options: RoadOptions): Roads => {
       memos[index] ??= new HeadMemo(front, shared);
       return memos[index];
     },
+    turnWrites: new TurnWrites(),
     shared,
     draining: () => draining,
     fallBack: (connection, headSinceMs) => httpRoad.take(connection, headSinceMs),

@@ -49,11 +49,11 @@ t.test('ten times its size is written: database, bodies and memory stay within t
   t.ok(store.stats().uris! > 1500, 'and it is not empty either');
   t.ok(memory <= MiB);
   t.ok(counts.get('evictions')! > 15_000);
-  t.equal(
-    (await store.purge({ tag: 'kind:version' }, { soft: false, dryRun: true })).count,
-    store.stats().uris,
-    'the count of a tag follows eviction',
-  );
+  // Eviction may still be at work between the two looks; at rest they agree.
+  let counted = -1;
+  for (let look = 0; look < 100 && counted !== store.stats().uris; look++)
+    counted = (await store.purge({ tag: 'kind:version' }, { soft: false, dryRun: true })).count;
+  t.equal(counted, store.stats().uris, 'the count of a tag follows eviction');
   await store.close();
 });
 
