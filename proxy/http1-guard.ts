@@ -131,7 +131,8 @@ export const readLine = (
   while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--;
   const name = bytes.toString('latin1', start, nameEnd);
   // A tab behind the number is white space by RFC 9110 5.5 and an error for llhttp: readers differ, so it is refused
-  if (bytes.subarray(valueEnd, rawEnd).includes(HTAB) && name.toLowerCase() === 'content-length') return 'length-invalid';
+  if (bytes.subarray(valueEnd, rawEnd).includes(HTAB) && name.toLowerCase() === 'content-length')
+    return 'length-invalid';
   return {
     name,
     value: bytes.toString('latin1', valueStart, valueEnd),

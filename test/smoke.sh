@@ -9,9 +9,9 @@ export LACQUER_PROXY__LISTEN=127.0.0.1:$port LACQUER_PROXY__ADMIN=127.0.0.1:$((p
 export LACQUER_PROXY__ORIGIN=http://127.0.0.1:$((port + 2)) LACQUER_CACHE__DIR=$dir/cache LACQUER_SHIELDS__DIR=$dir/shields
 export LACQUER_ORIGIN__LOOKUP__DIR=$dir/lookup LACQUER_LOG__ACCESS=$dir/access.ndjson
 
-npm run --silent demo >"$dir/out" 2>&1 &
+setsid npm run --silent demo >"$dir/out" 2>&1 &
 demo=$!
-trap 'kill "$demo" 2>/dev/null || true; wait "$demo" 2>/dev/null || true; rm -rf "$dir"' EXIT
+trap 'kill -- -"$demo" 2>/dev/null || true; wait "$demo" 2>/dev/null || true; rm -rf "$dir"' EXIT
 
 for _ in $(seq 100); do curl -fsS "http://127.0.0.1:$port/version/requests/badge.svg" -o /dev/null 2>/dev/null && break; sleep 0.2; done
 for path in version/requests license/flask; do

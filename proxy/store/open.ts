@@ -1,4 +1,4 @@
-import { setFlagsFromString } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { Disk } from './disk.ts';
 import { DiskStore, type StoreOptions } from './disk-store.ts';
 import { EnvHome } from './env-home.ts';
@@ -9,6 +9,26 @@ const RETRY_MS = 5_000;
 const QUIET_MS = 60_000;
 /** Errors of lmdb from here down say that the file is not as it should be (MDB_INVALID, MDB_CORRUPTED and their kin). */
 const MDB_DAMAGE = -30_790;
+/** Looked at so often; a heap that fills faster is collected all the same, only later. */
+const HEAP_LOOK_MS = 2000;
+
+/**
+ * Left alone, V8 lets garbage grow to three times what lives before it looks at the old entries that SIEVE dropped:
+ * bench/store.ts saw 390 MiB for cache.memory 64MiB, and 200 with a growth of 15 %. But collecting so often costs a hit
+ * a quarter more and its p99 15 ms (bench/hit.ts), so the reins are short only while the heap is larger than the cache warrants.
+ */
+const reinInHeap = (memory: number): (() => void) => {
+  let isShort = false;
+  const look = () => {
+    const tooLarge = getHeapStatistics().used_heap_size > (isShort ? 1.75 : 2.5) * memory;
+    if (tooLarge === isShort) return;
+    isShort = tooLarge;
+    setFlagsFromString(`--heap-growing-percent=${isShort ? 15 : 0}`);
+  };
+  const timer = setInterval(look, HEAP_LOOK_MS).unref();
+  return () => clearInterval(timer);
+};
+
 /** Address space, not a limit: growing it later would map the file a second time. */
 const MAP_FACTOR = 1.25;
 
@@ -17,9 +37,7 @@ const MAP_FACTOR = 1.25;
  * not even that works (a read-only or full disk) the store lives in memory and tries again every few seconds.
  */
 export const openStore = async (options: StoreOptions): Promise<Store> => {
-  // Left alone, V8 lets garbage grow to three times what lives before it looks at the old entries that SIEVE dropped:
-  // bench/store.ts saw 390 MiB for cache.memory 64MiB, and 200 with this.
-  setFlagsFromString('--heap-growing-percent=15');
+  const stopReining = reinInHeap(options.cache.memory);
   const home = new EnvHome(options.cache.dir, options.shields.dir);
   const store = new DiskStore(options, home);
   let toldAtMs = Number.NEGATIVE_INFINITY;
@@ -48,6 +66,7 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
   }, options.retryMs ?? RETRY_MS).unref();
   store.beforeClose = () => {
     clearInterval(timer);
+    stopReining();
     return trying;
   };
   return store;
