@@ -468,8 +468,9 @@ export class DiskStore implements Store {
       if (!disk) return receipt(this.#purgeMemory(what, options));
       if (options.dryRun && what.kind === 'prefix') return receipt(await this.#countMatching(disk, what));
       const keyId = 'key' in target ? target.key.id : undefined;
-      const planned = await disk.run((view) =>
-        planPurge(view, this.#objects, this.#purges, what, keyId, { ...options, atMs, local }),
+      const planned = await disk.run(
+        (view) => planPurge(view, this.#objects, this.#purges, what, keyId, { ...options, atMs, local }),
+        true,
       );
       if (!options.dryRun && what.kind === 'key') this.#memory.drop(what.text);
       if (!planned.open || options.dryRun) return receipt(planned.count);
@@ -524,7 +525,7 @@ export class DiskStore implements Store {
     let start: Buffer | undefined = Buffer.alloc(16);
     while (start) {
       const from: Buffer = start;
-      const step = await disk.run((view) => countStep(view, this.#objects, this.#purges, what, from));
+      const step = await disk.run((view) => countStep(view, this.#objects, this.#purges, what, from), true);
       count += step.count;
       start = step.next;
     }
