@@ -31,10 +31,16 @@ log: { access: '${dir}/access.ndjson', level: warn }
 const children = (pid: number): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
 
+/** A file that is being written to may end in half a line. */
+const wholeLines = (file: string): string => {
+  const text = readFileSync(file, 'utf8');
+  return text.slice(0, text.lastIndexOf('\n') + 1);
+};
+
 /** Ids of the requests in the access log so far; those of two workers begin differently. */
 const idsOf = (dir: string): string[] => {
   if (!readdirSync(dir).includes('access.ndjson')) return [];
-  const records = readFileSync(join(dir, 'access.ndjson'), 'utf8')
+  const records = wholeLines(join(dir, 'access.ndjson'))
     .trim()
     .split('\n')
     .filter(Boolean)
