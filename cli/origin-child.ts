@@ -1,8 +1,8 @@
 import { startOrigin } from '../origin/main.ts';
 import type { Meter } from '../origin/meter.ts';
-import { Counters } from '../proxy/counters.ts';
-import { EventLoopGauges } from '../proxy/event-loop.ts';
-import { Histogram } from '../proxy/histogram.ts';
+import { Counters } from '../proxy/metrics/counters.ts';
+import { EventLoopGauges } from '../proxy/metrics/event-loop.ts';
+import { Histogram } from '../proxy/metrics/histogram.ts';
 import { runChild } from '../proxy/supervisor/child-runtime.ts';
 
 // The process entry of the origin under the supervisor.

@@ -1,15 +1,15 @@
-import { compress, mayCompress } from './compress.ts';
 import type { Entry } from './entry.ts';
-import type { Origins } from './origin-pool.ts';
-import { fillFields } from './origin-request.ts';
+import { compress, mayCompress } from './fills/compress.ts';
+import type { Origins } from './fills/origin-pool.ts';
+import { fillFields } from './fills/origin-request.ts';
+import { type OriginResponse, type Upstream, UpstreamError } from './fills/upstream.ts';
 import { endToEnd } from './policy/hop.ts';
 import { initialAgeSeconds } from './policy/lifetime.ts';
 import { firstOf, without } from './policy/lines.ts';
 import { responseFacts } from './policy/parse-facts.ts';
-import { canonicalPath, type RequestHead } from './request-head.ts';
+import { canonicalPath, type RequestHead } from './roads/request-head.ts';
 import type { Shield, Store } from './store/store.ts';
 import { tagsOf } from './tags.ts';
-import { type OriginResponse, type Upstream, UpstreamError } from './upstream.ts';
 
 /** A shield is a small picture; what is larger is no shield. */
 const MAX_SHIELD = 1024 * 1024;

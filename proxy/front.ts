@@ -1,7 +1,7 @@
 import type { Client } from './client.ts';
 import type { OriginOutcome, Outcome } from './outcome.ts';
 import type { Reason } from './policy/reasons.ts';
-import type { RequestHead } from './request-head.ts';
+import type { RequestHead } from './roads/request-head.ts';
 import type { Rules } from './rules.ts';
 
 /** A request head as a road read it off the wire: syntactically valid (RFC 9112), nothing interpreted. */

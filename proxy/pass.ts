@@ -1,10 +1,10 @@
 import type { Client } from './client.ts';
 import type { Entry } from './entry.ts';
-import { errorAnswer } from './error-answer.ts';
-import type { Fills } from './fills.ts';
+import type { Fills } from './fills/fills.ts';
+import type { Origins } from './fills/origin-pool.ts';
+import { passFields } from './fills/origin-request.ts';
+import type { OriginResponse, Upstream, UpstreamError } from './fills/upstream.ts';
 import { keyOf } from './key.ts';
-import type { Origins } from './origin-pool.ts';
-import { passFields } from './origin-request.ts';
 import type { Outcome } from './outcome.ts';
 import { cacheStatus } from './policy/cache-status.ts';
 import { formatHttpDate } from './policy/dates.ts';
@@ -15,12 +15,12 @@ import { maxForwards } from './policy/max-forwards.ts';
 import { mayStandIn } from './policy/reuse.ts';
 import { storable } from './policy/storable.ts';
 import { headUpdates, updateBy304 } from './policy/validators.ts';
-import { keepPostAnswer } from './post-answer.ts';
-import type { RequestHead } from './request-head.ts';
+import { errorAnswer } from './roads/error-answer.ts';
+import { keepPostAnswer } from './roads/post-answer.ts';
+import type { RequestHead } from './roads/request-head.ts';
 import type { Rules } from './rules.ts';
 import type { Serve } from './serve.ts';
 import type { Store } from './store/store.ts';
-import type { OriginResponse, Upstream, UpstreamError } from './upstream.ts';
 
 export interface PassDeps {
   readonly store: Store;

@@ -5,8 +5,8 @@ import type { CacheOutcome, Outcome, Repeated } from './outcome.ts';
 import { cacheStatus } from './policy/cache-status.ts';
 import { countedAgeSeconds, currentAgeSeconds, ttlSecondsOf } from './policy/lifetime.ts';
 import { decide } from './policy/reuse.ts';
-import type { Place, RequestHead } from './request-head.ts';
 import { answerFields, fixedFields, pickForm } from './respond.ts';
+import type { Place, RequestHead } from './roads/request-head.ts';
 import type { Rule } from './rules.ts';
 import type { Store } from './store/store.ts';
 

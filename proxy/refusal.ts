@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { REFUSALS, type RefusalWord } from './http1-guard.ts';
+import { REFUSALS, type RefusalWord } from './roads/http1-guard.ts';
 
 /** What a client gets whose request was not understood: short, says the reason's name and nothing of the inside; always the last message. */
 export const refusalMessage = (why: RefusalWord): Buffer => {

@@ -1,8 +1,7 @@
 import type { Client } from './client.ts';
 import type { Entry } from './entry.ts';
-import { errorAnswer } from './error-answer.ts';
-import type { Caller, FillError, FillResult, Waiter } from './fill-result.ts';
-import type { Fills, openHitForMiss } from './fills.ts';
+import type { Caller, FillError, FillResult, Waiter } from './fills/fill-result.ts';
+import type { Fills, openHitForMiss } from './fills/fills.ts';
 import type { CacheOutcome, Fwd, OriginOutcome, Outcome, Tier } from './outcome.ts';
 import type { Pass } from './pass.ts';
 import { cacheStatus } from './policy/cache-status.ts';
@@ -13,7 +12,8 @@ import { decide, decideAbsent, mayStandIn } from './policy/reuse.ts';
 import { variantMatches } from './policy/vary.ts';
 import { isLoop } from './policy/via.ts';
 import type { openPrepared } from './prepared.ts';
-import type { RequestHead } from './request-head.ts';
+import { errorAnswer } from './roads/error-answer.ts';
+import type { RequestHead } from './roads/request-head.ts';
 import type { Serve } from './serve.ts';
 import type { Store } from './store/store.ts';
 

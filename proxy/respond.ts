@@ -1,10 +1,10 @@
-import { mayCompress } from './compress.ts';
 import type { Entry, Form } from './entry.ts';
-import type { Flight } from './flight.ts';
+import { mayCompress } from './fills/compress.ts';
+import type { Flight } from './fills/flight.ts';
 import { clientControl, REPLACED_WITH_CONTROL, replacesControl } from './policy/client-control.ts';
 import { endToEnd } from './policy/hop.ts';
 import { without } from './policy/lines.ts';
-import type { RequestHead } from './request-head.ts';
+import type { RequestHead } from './roads/request-head.ts';
 import type { Rule } from './rules.ts';
 
 /** Fields of a stored response that are made anew, belong to the connection, or are for caches like this one only. Cache-Status is not among them: ours comes behind what caches before this one said (RFC 9211 2). */

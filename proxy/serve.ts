@@ -1,18 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import type { Client } from './client.ts';
 import type { Entry, Form } from './entry.ts';
-import type { FillResult } from './fill-result.ts';
-import type { Flight } from './flight.ts';
-import { contentLength } from './origin-outcome.ts';
+import type { FillResult } from './fills/fill-result.ts';
+import type { Flight } from './fills/flight.ts';
+import { contentLength } from './fills/origin-outcome.ts';
+import type { OriginResponse } from './fills/upstream.ts';
 import type { Outcome } from './outcome.ts';
 import { cacheStatus } from './policy/cache-status.ts';
 import { firstOf, without } from './policy/lines.ts';
 import { type ByteRange, contentRange, ifRangeHolds, multipart, parseRange, unsatisfiedRange } from './policy/range.ts';
 import { clientCondition } from './policy/validators.ts';
-import type { RequestHead } from './request-head.ts';
 import { answerFields, directFields, fixedFields, flightFields, notModifiedFields, pickForm } from './respond.ts';
+import type { RequestHead } from './roads/request-head.ts';
 import { LARGE, type Store } from './store/store.ts';
-import type { OriginResponse } from './upstream.ts';
 
 export interface ServeDeps {
   readonly store: Store;

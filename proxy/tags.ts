@@ -1,5 +1,5 @@
 import { linesOf } from './policy/lines.ts';
-import type { RequestHead } from './request-head.ts';
+import type { RequestHead } from './roads/request-head.ts';
 
 const MAX_TAGS = 64;
 const MAX_TAG_LENGTH = 256;

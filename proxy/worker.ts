@@ -1,6 +1,6 @@
 import { answersOf } from './answers.ts';
 import { startProxy } from './main.ts';
-import { WorkerMetrics } from './metrics.ts';
+import { WorkerMetrics } from './metrics/metrics.ts';
 import { runChild } from './supervisor/child-runtime.ts';
 
 // The process entry of a proxy worker under the supervisor.

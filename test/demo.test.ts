@@ -7,7 +7,7 @@ import { loadConfig } from '../config/load.ts';
 import { packageFile } from '../config/package-root.ts';
 import { startOrigin } from '../origin/main.ts';
 import { startProxy } from '../proxy/main.ts';
-import { WorkerMetrics } from '../proxy/metrics.ts';
+import { WorkerMetrics } from '../proxy/metrics/metrics.ts';
 import { ask } from './helpers/front-door.ts';
 
 const log = pino({ level: 'silent' });

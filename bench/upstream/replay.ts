@@ -8,7 +8,7 @@ import { packageFile } from '../../config/package-root.ts';
 import { type ConfigInput, configSchema } from '../../config/schema.ts';
 import { startOrigin } from '../../origin/main.ts';
 import { startProxy } from '../../proxy/main.ts';
-import { WorkerMetrics } from '../../proxy/metrics.ts';
+import { WorkerMetrics } from '../../proxy/metrics/metrics.ts';
 import type { Day } from './day.ts';
 import { releasesBy, startImaging, startPypi, startPypistats, versionShown } from './neighbours.ts';
 

@@ -1,4 +1,4 @@
-import type { HistogramTotal, MetricsTotals } from '../metrics-totals.ts';
+import type { HistogramTotal, MetricsTotals } from '../metrics/metrics-totals.ts';
 import { combinedGauges } from './gauges.ts';
 import { HELP } from './metric-help.ts';
 

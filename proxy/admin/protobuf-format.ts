@@ -1,5 +1,5 @@
-import { LATENCY_BOUNDS } from '../metrics-delta.ts';
-import type { HistogramTotal } from '../metrics-totals.ts';
+import { LATENCY_BOUNDS } from '../metrics/metrics-delta.ts';
+import type { HistogramTotal } from '../metrics/metrics-totals.ts';
 import type { Family, Labels } from './families.ts';
 
 export const PROTOBUF_TYPE =

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { isLocalAddress } from '../../config/consistency.ts';
 import { maskSecrets } from '../../config/mask.ts';
 import type { Config } from '../../config/schema.ts';
-import type { MetricsTotals } from '../metrics-totals.ts';
+import type { MetricsTotals } from '../metrics/metrics-totals.ts';
 import { freeSocketFile, ListenError, listenError, splitAddress } from '../supervisor/sockets.ts';
 import { familiesOf } from './families.ts';
 import { refusalOf } from './guard.ts';

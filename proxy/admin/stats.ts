@@ -1,4 +1,4 @@
-import type { MetricsTotals } from '../metrics-totals.ts';
+import type { MetricsTotals } from '../metrics/metrics-totals.ts';
 import { combinedGauges } from './gauges.ts';
 
 /** What `lacquer stats` shows and /stats answers: plain numbers, no text to parse. */

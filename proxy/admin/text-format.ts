@@ -1,5 +1,5 @@
-import { LATENCY_BOUNDS } from '../metrics-delta.ts';
-import type { HistogramTotal } from '../metrics-totals.ts';
+import { LATENCY_BOUNDS } from '../metrics/metrics-delta.ts';
+import type { HistogramTotal } from '../metrics/metrics-totals.ts';
 import type { Family, Labels } from './families.ts';
 
 export const TEXT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';

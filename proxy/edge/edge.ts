@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import type { Config, ListenerConfig } from '../../config/schema.ts';
 import type { Front, RefusedRequest } from '../front.ts';
-import { REFUSALS, type RefusalWord } from '../http1-guard.ts';
 import { refusalBytes } from '../refusal.ts';
-import type { Arrival, Peer } from '../road.ts';
-import type { Roads } from '../server.ts';
+import { REFUSALS, type RefusalWord } from '../roads/http1-guard.ts';
+import type { Arrival, Peer } from '../roads/road.ts';
+import type { Roads } from '../roads/server.ts';
 import type { CertificatesContext } from './certificates.ts';
 import { type Http2Road, openHttp2 } from './http2.ts';
 import { type Networks, networksOf, plainAddress } from './networks.ts';

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http2';
-import { isAuthority } from '../authority.ts';
-import type { RefusalWord } from '../http1-guard.ts';
+import { isAuthority } from '../roads/authority.ts';
+import type { RefusalWord } from '../roads/http1-guard.ts';
 
 export interface Http2Head {
   readonly method: string;

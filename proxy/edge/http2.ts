@@ -2,7 +2,7 @@ import http2, { type IncomingHttpHeaders, type ServerHttp2Session, type ServerHt
 import type { TLSSocket } from 'node:tls';
 import type { Config } from '../../config/schema.ts';
 import type { Front } from '../front.ts';
-import type { RefusalWord } from '../http1-guard.ts';
+import type { RefusalWord } from '../roads/http1-guard.ts';
 import type { Arrival } from './forwarded.ts';
 import { readHead } from './http2-head.ts';
 import { refuseStream, StreamClient } from './stream-client.ts';

@@ -1,7 +1,7 @@
 import type { Client } from '../client.ts';
 import type { Front } from '../front.ts';
 import type { Outcome } from '../outcome.ts';
-import type { RequestHead } from '../request-head.ts';
+import type { RequestHead } from '../roads/request-head.ts';
 
 /** Where certificate authorities ask over plain HTTP (RFC 8555 8.3); a rule sends it to certbot's own little server. */
 const ACME = '/.well-known/acme-challenge/';

@@ -3,7 +3,7 @@ import http2, { type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:ht
 import { PassThrough, type Readable } from 'node:stream';
 import type { Config } from '../../config/schema.ts';
 import type { Client } from '../client.ts';
-import { REFUSALS, type RefusalWord } from '../http1-guard.ts';
+import { REFUSALS, type RefusalWord } from '../roads/http1-guard.ts';
 
 export interface StreamFacts {
   readonly id: string;

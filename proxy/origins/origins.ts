@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Config, OriginPoolConfig } from '../../config/schema.ts';
+import type { Origins, Pool, Server } from '../fills/origin-pool.ts';
 import type { Key } from '../key.ts';
-import type { Origins, Pool, Server } from '../origin-pool.ts';
 import { byHash } from './balance.ts';
 import { Breaker, type BreakerState } from './breaker.ts';
 import { Names } from './names.ts';

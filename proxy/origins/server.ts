@@ -2,7 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { isIP, type NetConnectOpts, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Server } from '../origin-pool.ts';
+import type { Server } from '../fills/origin-pool.ts';
 import type { Address, Names } from './names.ts';
 
 export interface ServerSettings {

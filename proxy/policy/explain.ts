@@ -1,5 +1,5 @@
 import type { Entry } from '../entry.ts';
-import { headOf, type RequestHead } from '../request-head.ts';
+import { headOf, type RequestHead } from '../roads/request-head.ts';
 import type { Params, Rules } from '../rules.ts';
 import { expand } from '../tags.ts';
 import { clientControl } from './client-control.ts';

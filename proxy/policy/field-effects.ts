@@ -1,5 +1,5 @@
-import { fillFields } from '../origin-request.ts';
-import type { RequestHead } from '../request-head.ts';
+import { fillFields } from '../fills/origin-request.ts';
+import type { RequestHead } from '../roads/request-head.ts';
 import { clientControl } from './client-control.ts';
 import type { ResponseFacts } from './facts.ts';
 import { endToEnd, isProxyOwned } from './hop.ts';

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { openLog } from '../../config/log.ts';
 import type { Config } from '../../config/schema.ts';
 import type { Bus, BusMessage } from '../bus.ts';
-import type { MetricsDelta } from '../metrics-delta.ts';
+import type { MetricsDelta } from '../metrics/metrics-delta.ts';
 import type { FromChild, Place, ToChild } from './messages.ts';
 
 /** What runs in a child process: the proxy, or the origin. */

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import type { Config } from '../../config/schema.ts';
 import type { BusMessage } from '../bus.ts';
-import type { MetricsDelta } from '../metrics-delta.ts';
+import type { MetricsDelta } from '../metrics/metrics-delta.ts';
 import type { FromChild, Place, ToChild } from './messages.ts';
 
 interface ChildEvents {

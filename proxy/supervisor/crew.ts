@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import type { Config } from '../../config/schema.ts';
 import type { BusMessage } from '../bus.ts';
-import type { MetricsDelta } from '../metrics-delta.ts';
+import type { MetricsDelta } from '../metrics/metrics-delta.ts';
 import { Child } from './child.ts';
 
 /** What every child of a crew starts from; replaced as a whole by a reload. */

@@ -1,6 +1,6 @@
 import type { Config } from '../../config/schema.ts';
 import type { BusMessage } from '../bus.ts';
-import type { MetricsDelta } from '../metrics-delta.ts';
+import type { MetricsDelta } from '../metrics/metrics-delta.ts';
 
 /** What the primary tells a child. */
 export type ToChild =

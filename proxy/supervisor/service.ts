@@ -5,7 +5,7 @@ import { packageVersion } from '../../config/package-root.ts';
 import type { Config } from '../../config/schema.ts';
 import { watchConfig } from '../../config/watch.ts';
 import { type Admin, openAdmin } from '../admin/server.ts';
-import { MetricsTotals } from '../metrics-totals.ts';
+import { MetricsTotals } from '../metrics/metrics-totals.ts';
 import type { SuperviseOptions } from '../supervisor.ts';
 import { checkCertificates } from './certificates.ts';
 import { Crew, type CrewEvents, StartError } from './crew.ts';

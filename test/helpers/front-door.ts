@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { type Config, type ConfigInput, configSchema } from '../../config/schema.ts';
 import { type Proxy as LacquerProxy, startProxy } from '../../proxy/main.ts';
-import { WorkerMetrics } from '../../proxy/metrics.ts';
+import { WorkerMetrics } from '../../proxy/metrics/metrics.ts';
 
 interface Teardown {
   teardown(callback: () => void | Promise<void>): void;

@@ -10,7 +10,7 @@ import { findSources } from '../../logs/sources.ts';
 import { verdictOf } from '../../logs/verify.ts';
 import type { Client } from '../../proxy/client.ts';
 import { startProxy } from '../../proxy/main.ts';
-import { WorkerMetrics } from '../../proxy/metrics.ts';
+import { WorkerMetrics } from '../../proxy/metrics/metrics.ts';
 
 /** A client in this process: takes an answer and says when it is whole. Everything behind it is the real proxy. */
 class Asker implements Client {

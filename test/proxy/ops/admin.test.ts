@@ -5,7 +5,7 @@ import { pino } from 'pino';
 import t from 'tap';
 import { parseConfig } from '../../../config/load.ts';
 import { openAdmin } from '../../../proxy/admin/server.ts';
-import { MetricsTotals } from '../../../proxy/metrics-totals.ts';
+import { MetricsTotals } from '../../../proxy/metrics/metrics-totals.ts';
 
 interface Asked {
   what: string;

@@ -4,11 +4,11 @@ import { combinedGauges } from '../../../proxy/admin/gauges.ts';
 import { protobufFormat } from '../../../proxy/admin/protobuf-format.ts';
 import { statsOf } from '../../../proxy/admin/stats.ts';
 import { textFormat } from '../../../proxy/admin/text-format.ts';
-import { WorkerMetrics } from '../../../proxy/metrics.ts';
-import { MetricsTotals } from '../../../proxy/metrics-totals.ts';
+import { WorkerMetrics } from '../../../proxy/metrics/metrics.ts';
+import { MetricsTotals } from '../../../proxy/metrics/metrics-totals.ts';
 import type { Outcome } from '../../../proxy/outcome.ts';
 import { CACHE_STATUSES, type CacheStatusWord, type Reason } from '../../../proxy/policy/reasons.ts';
-import type { RequestHead } from '../../../proxy/request-head.ts';
+import type { RequestHead } from '../../../proxy/roads/request-head.ts';
 
 const head = (kind: string, name = '{kind}') => ({ rule: { name }, params: { kind } }) as unknown as RequestHead;
 const outcome = (status: CacheStatusWord, statusCode = 200, why?: Reason, aborted = false): Outcome => ({

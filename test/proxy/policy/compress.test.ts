@@ -1,6 +1,6 @@
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import t from 'tap';
-import { compress, formEtag, mayCompress } from '../../../proxy/compress.ts';
+import { compress, formEtag, mayCompress } from '../../../proxy/fills/compress.ts';
 
 const SVG = Buffer.from(`<svg>${'<rect width="10" height="20"/>'.repeat(40)}</svg>`);
 

@@ -8,10 +8,10 @@ import fc from 'fast-check';
 import t from 'tap';
 import { configSchema } from '../../../config/schema.ts';
 import { type AccessRecord, logRecord } from '../../../logs/record.ts';
-import { openAccessLog } from '../../../proxy/access-log.ts';
-import { truncateAddress } from '../../../proxy/access-text.ts';
 import type { Outcome } from '../../../proxy/outcome.ts';
-import { headOf } from '../../../proxy/request-head.ts';
+import { openAccessLog } from '../../../proxy/record/access-log.ts';
+import { truncateAddress } from '../../../proxy/record/access-text.ts';
+import { headOf } from '../../../proxy/roads/request-head.ts';
 import { compileRules } from '../../../proxy/rules.ts';
 
 const config = configSchema.parse({

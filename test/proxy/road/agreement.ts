@@ -1,7 +1,7 @@
 import { METHODS } from 'node:http';
-import { BodyGuard } from '../../../proxy/body-guard.ts';
-import { scanHead } from '../../../proxy/http1.ts';
-import { guardHead } from '../../../proxy/http1-guard.ts';
+import { BodyGuard } from '../../../proxy/roads/body-guard.ts';
+import { scanHead } from '../../../proxy/roads/http1.ts';
+import { guardHead } from '../../../proxy/roads/http1-guard.ts';
 import type { openNodeOracle } from './node-oracle.ts';
 
 type Oracle = ReturnType<typeof openNodeOracle>;

@@ -1,6 +1,6 @@
 import t from 'tap';
 import type { RefusedRequest } from '../../../proxy/front.ts';
-import { createRoads } from '../../../proxy/server.ts';
+import { createRoads } from '../../../proxy/roads/server.ts';
 import { configWith, raw, scriptedFront } from './raw.ts';
 
 const H = 'Host: x\r\n';

@@ -6,8 +6,8 @@ import { dirname, join } from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
 import t from 'tap';
 import type { Client } from '../../../proxy/client.ts';
-import type { Upgrade } from '../../../proxy/road.ts';
-import { createRoads, type RoadOptions } from '../../../proxy/server.ts';
+import type { Upgrade } from '../../../proxy/roads/road.ts';
+import { createRoads, type RoadOptions } from '../../../proxy/roads/server.ts';
 import { configWith, raw, scriptedFront } from './raw.ts';
 
 const get = (target: string, extra = '') => `GET ${target} HTTP/1.1\r\nHost: x\r\n${extra}\r\n`;

@@ -1,8 +1,8 @@
 import { setTimeout as later } from 'node:timers/promises';
 import { workerData } from 'node:worker_threads';
 import { configSchema } from '../../../config/schema.ts';
-import { openAccessLog } from '../../../proxy/access-log.ts';
-import { headOf } from '../../../proxy/request-head.ts';
+import { openAccessLog } from '../../../proxy/record/access-log.ts';
+import { headOf } from '../../../proxy/roads/request-head.ts';
 import { compileRules } from '../../../proxy/rules.ts';
 
 const { path, id, lines, roll } = workerData as { path: string; id: number; lines: number; roll: unknown };

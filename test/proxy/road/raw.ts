@@ -4,7 +4,7 @@ import type { Config } from '../../../config/schema.ts';
 import { configSchema } from '../../../config/schema.ts';
 import type { Client } from '../../../proxy/client.ts';
 import type { Front, HeadParts } from '../../../proxy/front.ts';
-import { headOf, type RequestHead } from '../../../proxy/request-head.ts';
+import { headOf, type RequestHead } from '../../../proxy/roads/request-head.ts';
 import { compileRules } from '../../../proxy/rules.ts';
 
 export const configWith = (proxy: Record<string, unknown> = {}, rules: unknown[] = []): Config =>

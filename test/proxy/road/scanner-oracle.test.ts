@@ -1,6 +1,6 @@
 import t from 'tap';
-import { scanHead } from '../../../proxy/http1.ts';
-import { guardHead } from '../../../proxy/http1-guard.ts';
+import { scanHead } from '../../../proxy/roads/http1.ts';
+import { guardHead } from '../../../proxy/roads/http1-guard.ts';
 import { disagreement, LIMITS } from './agreement.ts';
 import { corpus, mutate, random } from './mutate.ts';
 import { openNodeOracle } from './node-oracle.ts';

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
-import { parseCacheControl } from './policy/cache-control.ts';
-import { firstOf, linesOf, type RawHeaders } from './policy/lines.ts';
-import type { NewForm } from './store/store.ts';
+import { parseCacheControl } from '../policy/cache-control.ts';
+import { firstOf, linesOf, type RawHeaders } from '../policy/lines.ts';
+import type { NewForm } from '../store/store.ts';
 
 const brotli = promisify(brotliCompress);
 const gzipped = promisify(gzip);

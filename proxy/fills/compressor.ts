@@ -1,7 +1,7 @@
+import type { Entry, Form } from '../entry.ts';
+import type { RequestHead } from '../roads/request-head.ts';
+import type { FillToken, Store } from '../store/store.ts';
 import { compress, mayCompress } from './compress.ts';
-import type { Entry, Form } from './entry.ts';
-import type { RequestHead } from './request-head.ts';
-import type { FillToken, Store } from './store/store.ts';
 
 const MAX_BYTES = 1024 * 1024;
 const MAX_WAITING = 256;

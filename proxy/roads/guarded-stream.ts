@@ -1,9 +1,9 @@
 import { METHODS } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import { refusalBytes, refusalMessage } from '../refusal.ts';
 import { BodyGuard } from './body-guard.ts';
 import { type GuardedHead, guardHead, REFUSALS, type Refusal, type RefusalWord } from './http1-guard.ts';
-import { refusalBytes, refusalMessage } from './refusal.ts';
 import type { RequestHead } from './request-head.ts';
 import type { Peer, Receiver, Road } from './road.ts';
 import { sendQueue } from './send-queue.ts';

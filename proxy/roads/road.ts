@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Config } from '../config/schema.ts';
-import type { Clock } from './clock.ts';
-import type { AccessLog, Front } from './front.ts';
+import type { Config } from '../../config/schema.ts';
+import type { Clock } from '../clock.ts';
+import type { AccessLog, Front } from '../front.ts';
 import type { HeadMemo } from './head-memo.ts';
 import type { RequestHead } from './request-head.ts';
 import type { TimerWheel } from './timer-wheel.ts';

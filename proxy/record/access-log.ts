@@ -1,7 +1,7 @@
-import type { Config } from '../config/schema.ts';
+import type { Config } from '../../config/schema.ts';
+import type { Clock } from '../clock.ts';
+import type { AccessLog } from '../front.ts';
 import { openAccessLines } from './access-line.ts';
-import type { Clock } from './clock.ts';
-import type { AccessLog } from './front.ts';
 import { openLogFile } from './log-file.ts';
 
 export interface AccessLogOptions {

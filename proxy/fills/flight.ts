@@ -1,7 +1,7 @@
-import type { Entry } from './entry.ts';
-import type { OriginOutcome } from './outcome.ts';
-import type { ResponseFacts } from './policy/facts.ts';
-import type { BodyWriter } from './store/store.ts';
+import type { Entry } from '../entry.ts';
+import type { OriginOutcome } from '../outcome.ts';
+import type { ResponseFacts } from '../policy/facts.ts';
+import type { BodyWriter } from '../store/store.ts';
 
 /**
  * A shareable response on its way in: its head is known, its body grows. Any number of clients read it at their own pace

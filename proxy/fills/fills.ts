@@ -1,7 +1,7 @@
-import type { Entry } from './entry.ts';
+import type { Entry } from '../entry.ts';
+import type { RequestHead } from '../roads/request-head.ts';
 import { Fill, type FillDeps } from './fill.ts';
 import type { Caller, Waiter } from './fill-result.ts';
-import type { RequestHead } from './request-head.ts';
 
 /** Fetches under way at once and those that wait for a place: both bounded, so that a slow origin cannot pile up work. */
 export const openGate = (limits: { fills: number; queue: number }) => {

@@ -1,6 +1,6 @@
-import type { Entry } from './entry.ts';
-import type { OriginOutcome } from './outcome.ts';
-import { firstOf } from './policy/lines.ts';
+import type { Entry } from '../entry.ts';
+import type { OriginOutcome } from '../outcome.ts';
+import { firstOf } from '../policy/lines.ts';
 import type { OriginResponse, UpstreamError } from './upstream.ts';
 
 /** Content-Length of a response that llhttp has already checked; undefined without one. */

@@ -1,9 +1,5 @@
-import { Counters } from './counters.ts';
-import { EventLoopGauges } from './event-loop.ts';
-import type { Metrics } from './front.ts';
-import { Histogram } from './histogram.ts';
-import type { HistogramDelta, MetricsDelta } from './metrics-delta.ts';
-import type { OriginOutcome, Outcome, Repeated } from './outcome.ts';
+import type { Metrics } from '../front.ts';
+import type { OriginOutcome, Outcome, Repeated } from '../outcome.ts';
 import {
   BYPASS_REASONS,
   CACHE_STATUSES,
@@ -11,8 +7,12 @@ import {
   FAILURE_REASONS,
   MISS_REASONS,
   REFUSE_REASONS,
-} from './policy/reasons.ts';
-import type { RequestHead } from './request-head.ts';
+} from '../policy/reasons.ts';
+import type { RequestHead } from '../roads/request-head.ts';
+import { Counters } from './counters.ts';
+import { EventLoopGauges } from './event-loop.ts';
+import { Histogram } from './histogram.ts';
+import type { HistogramDelta, MetricsDelta } from './metrics-delta.ts';
 
 /** Route labels kept apart; the others are counted as `other`. Badge kinds and rules of a real site are a few dozen. */
 const MAX_ROUTES = 64;

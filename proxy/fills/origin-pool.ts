@@ -1,8 +1,8 @@
 import type http from 'node:http';
 import type https from 'node:https';
 import type { ServerOptions } from 'http-proxy';
-import type { Key } from './key.ts';
-import type { Rule } from './rules.ts';
+import type { Key } from '../key.ts';
+import type { Rule } from '../rules.ts';
 
 /** One server of a pool, as an exchange needs it. */
 export interface Server {

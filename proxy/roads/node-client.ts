@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Readable } from 'node:stream';
-import type { Client } from './client.ts';
+import type { Client } from '../client.ts';
+import { hasField, headText, isBodiless } from '../message.ts';
 import type { Answering, Exchange, GuardedStream } from './guarded-stream.ts';
-import { hasField, headText, isBodiless } from './message.ts';
 
 const NOTHING = Buffer.alloc(0);
 

@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream';
-import type { Origins } from './origin-pool.ts';
-import { passFields } from './origin-request.ts';
-import { firstOf } from './policy/lines.ts';
+import type { Origins } from '../fills/origin-pool.ts';
+import { passFields } from '../fills/origin-request.ts';
+import type { Upstream } from '../fills/upstream.ts';
+import { firstOf } from '../policy/lines.ts';
 import type { RequestHead } from './request-head.ts';
-import type { Upstream } from './upstream.ts';
 
 export interface UpgradeDeps {
   readonly upstream: Upstream;

@@ -1,9 +1,9 @@
-import type { Entry } from './entry.ts';
+import type { Entry } from '../entry.ts';
+import type { OriginOutcome } from '../outcome.ts';
+import type { ResponseFacts } from '../policy/facts.ts';
+import type { RefuseReason } from '../policy/reasons.ts';
+import type { RequestHead } from '../roads/request-head.ts';
 import type { Flight } from './flight.ts';
-import type { OriginOutcome } from './outcome.ts';
-import type { ResponseFacts } from './policy/facts.ts';
-import type { RefuseReason } from './policy/reasons.ts';
-import type { RequestHead } from './request-head.ts';
 import type { OriginResponse, UpstreamCode } from './upstream.ts';
 
 /** What a request that waited for a fill is told, once. */

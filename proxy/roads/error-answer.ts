@@ -1,4 +1,4 @@
-import { formatHttpDate } from './policy/dates.ts';
+import { formatHttpDate } from '../policy/dates.ts';
 import type { RequestHead } from './request-head.ts';
 
 /** Local errors: the words a reader sees, without a trace of what stands behind. */

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
+import type { Client } from '../client.ts';
 import { AnswerWriter } from './answer-writer.ts';
-import type { Client } from './client.ts';
 import type { HeadMemo } from './head-memo.ts';
 import { type ScannedHead, scanHead } from './http1.ts';
 import type { RequestHead } from './request-head.ts';

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import type { Lendable } from './client.ts';
-import { hasField, headText, isBodiless, withClose } from './message.ts';
+import type { Lendable } from '../client.ts';
+import { hasField, headText, isBodiless, withClose } from '../message.ts';
 import type { TurnWrites } from './turn-writes.ts';
 
 /** A made head and a body up to this size leave in one buffer; larger bodies are not copied. */

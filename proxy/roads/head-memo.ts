@@ -1,8 +1,8 @@
+import type { Front } from '../front.ts';
+import type { Rule } from '../rules.ts';
 import { ByteMemo } from './byte-memo.ts';
-import type { Front } from './front.ts';
 import { requestLineEnd, type ScannedBlock, type ScannedHead } from './http1.ts';
 import { type Asked, askedOf, joined, type Place, placeOf, type RequestHead } from './request-head.ts';
-import type { Rule } from './rules.ts';
 
 const LINES = 32_768;
 const LINE_BYTES = 160;

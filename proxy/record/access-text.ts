@@ -1,6 +1,6 @@
-import type { OriginOutcome, Outcome } from './outcome.ts';
-import type { RequestHead } from './request-head.ts';
-import { expand } from './tags.ts';
+import type { OriginOutcome, Outcome } from '../outcome.ts';
+import type { RequestHead } from '../roads/request-head.ts';
+import { expand } from '../tags.ts';
 
 // The parts of an access log line as JSON text, ASCII only.
 

@@ -2,10 +2,10 @@ import type http from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import { createProxyServer, type ServerOptions } from 'http-proxy';
-import type { Key } from './key.ts';
+import type { Key } from '../key.ts';
+import { formatHttpDate } from '../policy/dates.ts';
+import { firstOf, linesOf } from '../policy/lines.ts';
 import type { Pool, Server } from './origin-pool.ts';
-import { formatHttpDate } from './policy/dates.ts';
-import { firstOf, linesOf } from './policy/lines.ts';
 
 export type UpstreamCode = 'refused' | 'timeout' | 'reset' | 'bad-response' | 'no-server' | 'tls' | 'dns' | 'aborted';
 

@@ -1,13 +1,13 @@
-import { endToEnd } from './policy/hop.ts';
-import { initialAgeSeconds } from './policy/lifetime.ts';
-import { linesOf } from './policy/lines.ts';
-import { responseFacts } from './policy/parse-facts.ts';
-import { storable, storedFields } from './policy/storable.ts';
-import { varyOf } from './policy/vary.ts';
+import type { OriginResponse } from '../fills/upstream.ts';
+import { endToEnd } from '../policy/hop.ts';
+import { initialAgeSeconds } from '../policy/lifetime.ts';
+import { linesOf } from '../policy/lines.ts';
+import { responseFacts } from '../policy/parse-facts.ts';
+import { storable, storedFields } from '../policy/storable.ts';
+import { varyOf } from '../policy/vary.ts';
+import { LARGE, type Store } from '../store/store.ts';
+import { tagsOf } from '../tags.ts';
 import type { RequestHead } from './request-head.ts';
-import { LARGE, type Store } from './store/store.ts';
-import { tagsOf } from './tags.ts';
-import type { OriginResponse } from './upstream.ts';
 
 /**
  * RFC 9110 9.3.3: the answer to a POST is what a later GET may be given where it names its own lifetime and says, with

@@ -1,7 +1,7 @@
-import { endToEnd, isProxyOwned } from './policy/hop.ts';
-import { maxForwards } from './policy/max-forwards.ts';
-import { viaTo } from './policy/via.ts';
-import type { RequestHead } from './request-head.ts';
+import { endToEnd, isProxyOwned } from '../policy/hop.ts';
+import { maxForwards } from '../policy/max-forwards.ts';
+import { viaTo } from '../policy/via.ts';
+import type { RequestHead } from '../roads/request-head.ts';
 
 /** Fields that speak of the client's own copy or piece; a fill asks for the whole (caching.md 10, 15). */
 const CLIENT_ONLY: ReadonlySet<string> = new Set([

@@ -1,3 +1,9 @@
+import type { Client } from '../client.ts';
+import type { RefusedRequest } from '../front.ts';
+import type { OriginOutcome, Outcome, Repeated } from '../outcome.ts';
+import type { Reason } from '../policy/reasons.ts';
+import { digits, put3, putDigits, putNumber } from '../roads/digits.ts';
+import type { RequestHead } from '../roads/request-head.ts';
 import {
   ascii,
   cacheText,
@@ -9,12 +15,6 @@ import {
   routeText,
   truncateAddress,
 } from './access-text.ts';
-import type { Client } from './client.ts';
-import { digits, put3, putDigits, putNumber } from './digits.ts';
-import type { RefusedRequest } from './front.ts';
-import type { OriginOutcome, Outcome, Repeated } from './outcome.ts';
-import type { Reason } from './policy/reasons.ts';
-import type { RequestHead } from './request-head.ts';
 
 /** Where lines go: room for one is asked for, written into `bytes`, and taken in by its end. */
 export interface LineBuffer {

@@ -1,11 +1,11 @@
-import type { HeadParts } from './front.ts';
-import { type Key, keyOf } from './key.ts';
-import { acceptedCodings } from './policy/coding.ts';
-import type { RequestFacts } from './policy/facts.ts';
-import { linesOf } from './policy/lines.ts';
-import { requestFacts } from './policy/parse-facts.ts';
-import type { Prepared } from './prepared.ts';
-import type { Params, Rule, Rules } from './rules.ts';
+import type { HeadParts } from '../front.ts';
+import { type Key, keyOf } from '../key.ts';
+import { acceptedCodings } from '../policy/coding.ts';
+import type { RequestFacts } from '../policy/facts.ts';
+import { linesOf } from '../policy/lines.ts';
+import { requestFacts } from '../policy/parse-facts.ts';
+import type { Prepared } from '../prepared.ts';
+import type { Params, Rule, Rules } from '../rules.ts';
 
 /**
  * One parsed request head, immutable, without anything of the connection it came on: the fast road memoises it by the

@@ -1,9 +1,9 @@
 import { rmSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
-import type { Config, ListenerConfig } from '../config/schema.ts';
-import { type Clock, systemClock } from './clock.ts';
+import type { Config, ListenerConfig } from '../../config/schema.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import type { AccessLog, Front } from '../front.ts';
 import { FastConnection } from './fast-connection.ts';
-import type { AccessLog, Front } from './front.ts';
 import { HeadMemo } from './head-memo.ts';
 import { openHttpRoad } from './http-road.ts';
 import type { Arrival, Limits, Peer, Road, Upgrade } from './road.ts';

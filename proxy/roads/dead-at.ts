@@ -1,13 +1,13 @@
-import type { Entry } from './entry.ts';
-import { keyParts } from './key.ts';
+import type { Entry } from '../entry.ts';
+import { keyParts } from '../key.ts';
 import {
   countedAgeSeconds,
   graceSecondsOf,
   keepSecondsOf,
   staleIfErrorSecondsOf,
   ttlSecondsOf,
-} from './policy/lifetime.ts';
-import type { Rules } from './rules.ts';
+} from '../policy/lifetime.ts';
+import type { Rules } from '../rules.ts';
 
 /** Epoch ms from which on an entry is of no use to anyone under today's rules: past ttl, grace, keep and stale-if-error. */
 export const deadAtMs = (entry: Entry, rules: Rules): number => {
