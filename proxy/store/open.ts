@@ -1,6 +1,7 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import type { StoreOptions } from './core.ts';
 import { Disk } from './disk.ts';
-import { DiskStore, type StoreOptions } from './disk-store.ts';
+import { DiskStore } from './disk-store.ts';
 import { EnvHome } from './env-home.ts';
 import type { Store } from './store.ts';
 

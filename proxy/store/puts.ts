@@ -1,0 +1,95 @@
+import type { Entry } from '../entry.ts';
+import type { Key } from '../key.ts';
+import { isWorthMemory, takeIntoMemory } from './admission.ts';
+import type { BodyFiles } from './body-files.ts';
+import type { StoredEntry } from './codec.ts';
+import type { Core } from './core.ts';
+import { type Disk, DiskError } from './disk.ts';
+import type { Evictor } from './evictor.ts';
+import type { News } from './news.ts';
+import { slotOf } from './popularity.ts';
+import type { Begun } from './purges.ts';
+import type { FillToken, PutResult } from './store.ts';
+import { planPut } from './writes.ts';
+
+interface Token extends FillToken, Begun {
+  /** Of what was stored under the key when the fill began; undefined: not known, and any tag may be its. */
+  readonly tags: readonly string[] | undefined;
+}
+
+/** The way of a write: from the beginning of a fill, past the purges that came meanwhile, into memory and the database. */
+export class Puts {
+  readonly #core: Core;
+  readonly #news: News;
+  readonly #bodies: BodyFiles;
+  readonly #evictor: Evictor;
+  #isFull = false;
+
+  constructor(core: Core, news: News, bodies: BodyFiles, evictor: Evictor) {
+    this.#core = core;
+    this.#news = news;
+    this.#bodies = bodies;
+    this.#evictor = evictor;
+  }
+
+  beginFill(key: Key): FillToken {
+    const { isShared, purges, memory } = this.#core;
+    if (isShared) this.#news.hear();
+    const token: Token = { ...purges.token(), tags: memory.get(key.text)?.first.tags };
+    return token;
+  }
+
+  isCurrent(key: Key, token: FillToken): boolean {
+    const { isShared, purges } = this.#core;
+    if (isShared) this.#news.hear();
+    const begun = token as Token;
+    return !purges.hasHit({ keyText: key.text, tags: begun.tags }, begun);
+  }
+
+  put(key: Key, entry: Entry, token: FillToken): Promise<PutResult> {
+    const core = this.#core;
+    const { purges, tombstones, disk, memory, pending } = core;
+    const begun = token as Token;
+    if (purges.hasHit(entry, begun)) return Promise.resolve('purged');
+    const stored = storedOf(entry, key, purges.token().begun);
+    tombstones.clear(key.id);
+    if (!disk || memory.get(key.text) || isWorthMemory(core, slotOf(key.id))) takeIntoMemory(core, key, stored);
+    if (!disk) return Promise.resolve('stored');
+    const onItsWay = pending.add(stored);
+    return this.#write(disk, key, entry, begun).then((result) => {
+      pending.settle(onItsWay);
+      if (result !== 'stored') memory.drop(key.text);
+      return result;
+    });
+  }
+
+  async #write(disk: Disk, key: Key, entry: Entry, begun: Begun): Promise<PutResult> {
+    const { home, options, objects, failed } = this.#core;
+    try {
+      if (this.#bodies.isWriting(entry.forms) && !(await this.#bodies.written(entry.forms))) return 'failed';
+      if (this.#isFull) {
+        options.count('store_over_limit');
+        return 'full';
+      }
+      if (home.isFull()) throw new DiskError('full');
+      return await disk.run((view) => planPut(view, objects, key, entry, begun, options.cache.variants));
+    } catch (error) {
+      failed(error);
+      return error instanceof DiskError && error.code === 'full' ? 'full' : 'failed';
+    }
+  }
+
+  /** After each commit: whether the next put still has room. Over the limit, an empty batch makes some. */
+  settleRoom(disk: Disk): void {
+    const excess = this.#evictor.excess(disk, undefined);
+    this.#isFull = excess > this.#evictor.maxSize - this.#evictor.limit;
+    if (excess > 0 && disk.queued === 0) disk.run(() => undefined).catch(this.#core.failed);
+  }
+}
+
+const storedOf = (entry: Entry, key: Key, purgeSeq: number): StoredEntry => ({
+  ...entry,
+  purgeSeq,
+  primary: entry.vary.length > 0 ? key.id : undefined,
+  size: 0,
+});
