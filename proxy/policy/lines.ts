@@ -45,5 +45,13 @@ export const members = (lines: readonly string[]): string[] => {
   return found;
 };
 
-/** Without optional whitespace (RFC 9110 5.6.3: space and tab only) at either end. */
-export const trimOws = (text: string): string => text.replace(/^[ \t]+|[ \t]+$/g, '');
+const isOws = (text: string, at: number) => text.charCodeAt(at) === 0x20 || text.charCodeAt(at) === 0x09;
+
+/** Without optional whitespace (RFC 9110 5.6.3: space and tab only) at either end. No regex: `[ \t]+$` is quadratic in blanks within. */
+export const trimOws = (text: string): string => {
+  let start = 0;
+  let end = text.length;
+  while (start < end && isOws(text, start)) start++;
+  while (end > start && isOws(text, end - 1)) end--;
+  return text.slice(start, end);
+};

@@ -1,4 +1,5 @@
 import type { ResponseFacts } from './facts.ts';
+import { trimOws } from './lines.ts';
 
 /** [start, end): end is past the last byte. */
 export interface ByteRange {
@@ -24,7 +25,7 @@ export const parseRange = (value: string | undefined, length: number): RangeSet 
   if (!match) return NONE;
   const specs = match[1]!
     .split(',', MAX_RANGES + 1)
-    .map((spec) => spec.replace(/^[ \t]+|[ \t]+$/g, ''))
+    .map(trimOws)
     .filter((spec) => spec !== '');
   if (specs.length === 0 || specs.length > MAX_RANGES) return NONE;
   const ranges: ByteRange[] = [];

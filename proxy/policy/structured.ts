@@ -41,7 +41,10 @@ class Reader {
   #at = 0;
 
   constructor(text: string) {
-    this.#text = text.replace(/ +$/, '');
+    // blanks are all that may follow (RFC 8941 4.2); a tab before them is left for the reader to refuse
+    let end = text.length;
+    while (text[end - 1] === ' ') end--;
+    this.#text = text.slice(0, end);
   }
 
   done(): boolean {

@@ -30,6 +30,9 @@ t.test('members split at commas outside quotes, over all lines', async (t) => {
   t.same(members(['x="open, y', 'z']), ['x="open, y', 'z'], 'an open quote ends with its line');
   const started = performance.now();
   members([`${'"\\'.repeat(4000)}`, ','.repeat(8000), 'a"'.repeat(4000)]);
+  const blanks = ' \t'.repeat(50_000);
+  t.same(members([`a${blanks}b${blanks}, ${blanks}c`]), [`a${blanks}b`, 'c'], 'blanks within stay');
+  t.equal(parseDictionary([`a${' '.repeat(100_000)}b`]), undefined);
   t.ok(performance.now() - started < 200, 'linear in its input');
 });
 
