@@ -34,7 +34,7 @@ export const fixedFields = (
   const fields = replacesControl(what.facts, rule) ? without(kept, REPLACED_WITH_CONTROL) : kept;
   const out: string[] = [];
   let varied = !rule.compress || (form.coding === 'identity' && !mayCompress(what.status, what.headers, form.length));
-  let viaDone = false;
+  let before: string | undefined;
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!.toLowerCase();
     if (rule.responseHeaders.some(([set]) => set.toLowerCase() === name)) continue;
@@ -46,15 +46,14 @@ export const fixedFields = (
           ? fields[i + 1]!
           : `${fields[i + 1]!}, Accept-Encoding`,
       );
-    } else if (name === 'via' && !viaDone) {
-      viaDone = true;
-      out.push('Via', `${fields[i + 1]!}, ${via}`);
-    } else out.push(fields[i]!, fields[i + 1]!);
+    } else if (name === 'via') before = before === undefined ? fields[i + 1]! : `${before}, ${fields[i + 1]!}`;
+    else out.push(fields[i]!, fields[i + 1]!);
   }
   if (!varied) out.push('Vary', 'Accept-Encoding');
   if (form.coding !== 'identity') out.push('Content-Encoding', form.coding);
   if (form.etag !== undefined) out.push('ETag', form.etag);
-  if (!viaDone) out.push('Via', via);
+  // RFC 9110 7.6.3: we come last, behind all who passed it on before, on however many lines they say so
+  out.push('Via', before === undefined ? via : `${before}, ${via}`);
   for (const [name, value] of rule.responseHeaders) out.push(name, value);
   return out;
 };
@@ -122,7 +121,7 @@ export const notModifiedFields = (fields: readonly string[]): string[] => {
   return out;
 };
 
-/** The stored form a client is given: the first coding it prefers that is there; undefined when it takes none of them. */
+/** The stored form a client is given: the first coding it prefers that is there; as the origin sent it where it takes none of them. */
 export const pickForm = (forms: readonly Form[], codings: RequestHead['codings']): Form => {
   for (const coding of codings) {
     for (const form of forms) if (form.coding === coding) return form;

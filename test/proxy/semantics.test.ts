@@ -49,6 +49,19 @@ t.test('Age grows on hits, Date stays the origin’s, and what came old is old',
   t.equal(origin.seen.length, 3);
 });
 
+t.test('Via names us last, on a miss, on a hit and past the cache', async (t) => {
+  const origin = await scriptedOrigin(t, (request, response) =>
+    send(response, {
+      'cache-control': request.url === '/kept' ? 'max-age=60' : 'no-store',
+      via: ['1.1 first', '1.0 second'],
+    }),
+  );
+  const door = await frontDoor(t, origin.url);
+  for (const target of ['/kept', '/kept', '/passed'])
+    t.equal((await ask(door, target)).headers.via, '1.1 first, 1.0 second, 1.1 lacquer', target);
+  t.equal(origin.seen.length, 2);
+});
+
 t.test('an Expires that cannot be read, or is there twice, has passed; one in obsolete form counts', async (t) => {
   const later = new Date(Date.now() + 3600_000);
   const [, day, month, year, time] = /, (\d\d) (\w+) (\d+) (\S+)/.exec(later.toUTCString())!;
