@@ -7,6 +7,8 @@ export class AdminError extends Error {
 }
 
 const TIMEOUT_MS = 90_000;
+/** Of an answer, in characters; statistics have some thousands. */
+const MAX_ANSWER = 16 * 1024 * 1024;
 
 /** One exchange with the admin listener of a running lacquer; resolves to the JSON it answered. Throws AdminError. */
 export const askAdmin = (config: Config, method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> => {
@@ -27,13 +29,15 @@ export const askAdmin = (config: Config, method: 'GET' | 'POST', path: string, b
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => {
           text += chunk;
+          if (text.length > MAX_ANSWER) asked.destroy(new Error('answers without end; is that lacquer?'));
         });
         response.once('error', (error) => fail(error.message));
         response.once('end', () => {
           const answer = parsed(text);
+          if (answer === undefined)
+            return fail(`answered ${response.statusCode}, but not as lacquer does; who listens there?`);
           if (response.statusCode === 200) return resolve(answer);
-          const { error } = (answer ?? {}) as { error?: string };
-          fail(error ?? `answered ${response.statusCode}`);
+          fail('error' in answer ? String(answer.error) : `answered ${response.statusCode}`);
         });
       },
     );
@@ -54,10 +58,12 @@ const toPort = (admin: string) => {
   return { host: host === '' || host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host, port };
 };
 
-const parsed = (text: string): unknown => {
+/** undefined: not a JSON object, which is what the admin listener speaks. */
+const parsed = (text: string): object | undefined => {
   try {
-    return JSON.parse(text);
+    const json: unknown = JSON.parse(text);
+    return typeof json === 'object' && json !== null ? json : undefined;
   } catch {
-    throw new AdminError('what answered there is not lacquer');
+    return undefined; // the caller says so
   }
 };

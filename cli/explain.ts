@@ -26,7 +26,7 @@ export const addExplainCommand = (program: Command, io: CliIo = processIo()): vo
     .description('dry run: key, rule, what each header does, the decision and its reason')
     .argument('<url>', 'URL, or a path with -H "Host: name"')
     .option('-H, --header <line>', 'a request header, "Name: value"; may be repeated', collect, [])
-    .option('-X, --request <method>', 'method', 'GET')
+    .option('-X, --request <method>', 'method', methodName, 'GET')
     .option('--response-header <line>', 'what the origin would answer; may be repeated', collect)
     .option('--status <code>', 'with which status', statusCode, 200)
     .option('--stored', 'also what the running cache holds for it, by its admin listener')
@@ -36,6 +36,11 @@ export const addExplainCommand = (program: Command, io: CliIo = processIo()): vo
 };
 
 const collect = (value: string, before: string[] = []) => [...before, value];
+
+const methodName = (text: string): string => {
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text)) throw new InvalidArgumentError('expected a method such as GET');
+  return text;
+};
 
 const statusCode = (text: string): number => {
   if (!/^[1-5]\d\d$/.test(text)) throw new InvalidArgumentError('expected a status from 100 to 599');

@@ -20,15 +20,16 @@ export interface CliIo {
   readonly stop?: AbortSignal;
 }
 
-/** A reader that has seen enough (`| head`) closes the pipe: that is no failure. */
-const quietWhenClosed = (error: NodeJS.ErrnoException): void => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+/** A reader that has seen enough (`| head`) closes the pipe: that is no failure. A full disk is. */
+const endOfOutput = (error: NodeJS.ErrnoException): void => {
+  if (error.code === 'EPIPE') process.exit();
+  process.stderr.write(`lacquer: cannot write what was found: ${error.message}\n`);
+  process.exit(2);
 };
 
 export const processIo = (): CliIo => ({
   out: (text) => {
-    if (!process.stdout.listeners('error').includes(quietWhenClosed)) process.stdout.on('error', quietWhenClosed);
+    if (!process.stdout.listeners('error').includes(endOfOutput)) process.stdout.on('error', endOfOutput);
     process.stdout.write(text);
   },
   err: (text) => void process.stderr.write(text),

@@ -7,7 +7,7 @@ import { InputError } from '../logs/input-error.ts';
 import { Interner } from '../logs/intern.ts';
 import { prettyLine } from '../logs/pretty.ts';
 import { emptyRow } from '../logs/row.ts';
-import { findSources } from '../logs/sources.ts';
+import { findSources, isPacked, readLines, readPieces } from '../logs/sources.ts';
 import { count, momentText, secondsText } from '../logs/text.ts';
 import { type CliIo, type LogOptions, readFiles, shareOf, testOf, withLogOptions } from './log-io.ts';
 import { orderly } from './orderly.ts';
@@ -16,7 +16,10 @@ import { seconds } from './ttl-options.ts';
 /** Commands that give lines: tail, export, check. */
 export const addStreamCommands = (logs: Command, io: CliIo): void => {
   withLogOptions(
-    logs.command('tail').description('the last lines, readable; -f goes on as they are written').argument('<file>'),
+    logs
+      .command('tail')
+      .description('the last lines, readable; -f goes on as they are written; of - (stdin) all lines, as they come')
+      .argument('<file>'),
   )
     .option('-f, --follow', 'wait for more, also across rotation')
     .option('-n, --lines <n>', 'lines shown of what is there', '20')
@@ -64,26 +67,36 @@ const tail = async (file: string, options: TailOptions, io: CliIo): Promise<void
   const test = testOf(options, io);
   const parse = lineParser(options.format, new Interner(1 << 14, 1 << 22), []);
   const row = emptyRow();
-  const show = (bytes: Buffer, start: number, end: number) => {
-    if (parse(bytes, start, end, row) !== 'row' || test?.(row) === false) return;
+  /** undefined: not wanted. */
+  const shown = (bytes: Buffer, start: number, end: number): string | undefined => {
+    if (parse(bytes, start, end, row) !== 'row' || test?.(row) === false) return undefined;
     const isWanted =
       row.type === 'access'
         ? (only === undefined || only.includes(row.cacheStatus)) && row.us >= slowUs
         : only === undefined && slowUs < 0;
-    if (!isWanted) return;
-    io.out(options.json ? `${bytes.toString('utf8', start, end)}\n` : `${prettyLine(row, io.colours)}\n`);
+    if (!isWanted) return undefined;
+    return options.json ? `${bytes.toString('utf8', start, end)}\n` : `${prettyLine(row, io.colours)}\n`;
   };
-  if (file === '-' || file.endsWith('.gz')) {
-    await readFiles([file], options, io, (line) => {
-      if ((only === undefined || only.includes(line.cacheStatus)) && line.us >= slowUs)
-        io.out(`${prettyLine(line, io.colours)}\n`);
+  const show = (bytes: Buffer, start: number, end: number) => io.out(shown(bytes, start, end) ?? '');
+  const [source] = await findSources([file], options.format);
+  if (file === '-') return readLines(source!, show);
+  if (await isPacked(source!.path)) {
+    const last: (string | undefined)[] = []; // bounded by lastLines
+    await readLines(source!, (bytes, start, end) => {
+      last.push(shown(bytes, start, end));
+      if (last.length > lastLines) last.shift();
     });
-    return;
+    return io.out(last.join(''));
   }
-  await findSources([file], options.format);
+  // the first line says how the others are written
+  await readPieces(source!, (piece) => {
+    const end = piece.indexOf(10);
+    if (end >= 0) parse(piece, 0, end, row);
+    return false;
+  });
   const stop = io.stop;
   await followFile(
-    file,
+    source!.path,
     {
       lastLines,
       follow: options.follow === true,

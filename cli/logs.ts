@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type Comparison, compare, compareText, Splitter } from '../logs/compare.ts';
 import { failIf } from '../logs/fail-if.ts';
-import { FIELDS, fieldNames, parseMoment, parseWhere, type Test } from '../logs/filter.ts';
+import { fieldNames, fieldOf, parseMoment, parseWhere, type Test } from '../logs/filter.ts';
 import { InputError } from '../logs/input-error.ts';
 import { Story, type Subject, storyText } from '../logs/story.ts';
 import { Summary } from '../logs/summary.ts';
@@ -73,7 +73,7 @@ interface SummaryOptions extends LogOptions {
 }
 
 const summary = async (files: readonly string[], options: SummaryOptions, io: CliIo): Promise<void> => {
-  if (!(options.by in FIELDS)) throw new InputError(`--by: '${options.by}' is none of: ${fieldNames().join(' ')}`);
+  if (!fieldOf(options.by)) throw new InputError(`--by: '${options.by}' is none of: ${fieldNames().join(' ')}`);
   const groups = positiveInt(options.groups, '--groups');
   const sum = new Summary(options.by);
   const stats = await readFiles(
@@ -113,9 +113,12 @@ const top = async (name: string, files: readonly string[], options: TopOptions, 
   showTop(ranking, tops, n, sort, options.json === true, io);
 };
 
+const NOTHING = 'Nothing of the kind in this log.\n';
+
 const showSlow = (tops: Tops, n: number, asJson: boolean, io: CliIo): void => {
   const rows = tops.slowest(n);
   if (asJson) return io.out(`${JSON.stringify(rows)}\n`);
+  if (rows.length === 0) return io.out(NOTHING);
   io.out(
     `${table(
       [
@@ -152,6 +155,7 @@ const showTop = (
 ): void => {
   const rows = tops.top(ranking, n, sort);
   if (asJson) return io.out(`${JSON.stringify({ ranking, sort, floor: tops.floor(ranking), rows })}\n`);
+  if (rows.length === 0) return io.out(NOTHING);
   io.out(
     `${table(
       [

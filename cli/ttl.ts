@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, realpathSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { loadConfig } from '../config/load.ts';
 import { type Advice, advise } from '../logs/advise.ts';
@@ -134,7 +134,7 @@ const forecast = async (
     coalesce: options.coalesce,
     fetchMs: seconds(options.delta, '--delta') * 1000,
     negativeTtlSeconds: options.negativeTtl === undefined ? undefined : seconds(options.negativeTtl, '--negative-ttl'),
-    sample: shareOf(options.sample, '--sample'),
+    sample: sampleOf(options.sample),
     lookupTtlsSeconds: options.lookup === undefined ? [] : parseTtls(options.lookup, '--lookup'),
     updateRate: options.updateRate === undefined ? undefined : parseRate(options.updateRate, '--update-rate'),
     current,
@@ -147,6 +147,12 @@ const forecast = async (
     if (arrival && !samples.has(arrival.route)) samples.set(arrival.route, arrival);
   });
   return { result, samples };
+};
+
+const sampleOf = (text: string): number => {
+  const share = shareOf(text, '--sample');
+  if (share === 0) throw new InputError('--sample: 0 leaves nothing to replay; expected a share such as 10%');
+  return share;
 };
 
 const predict = async (files: readonly string[], options: PredictOptions, io: CliIo): Promise<void> => {
@@ -186,8 +192,10 @@ const adviseTtls = async (files: readonly string[], options: AdviseOptions, io: 
       `${adviceText(advice)}\n${diff === '' ? '' : `\n${diff}\n`}\n${result.notes.map((note) => `- ${note}`).join('\n')}\n`,
     );
   if (options.write && diff !== '') {
-    writeFileSync(`${file}.new`, after!);
-    renameSync(`${file}.new`, file!);
+    // through a link to the file it leads to, which keeps its rights
+    const target = realpathSync(file!);
+    writeFileSync(`${target}.new`, after!, { mode: statSync(target).mode & 0o777 });
+    renameSync(`${target}.new`, target);
     io.err(`${file}: written\n`);
   }
   if (!advice.isReached) throw new InputError(`not reached: ${advice.unreached.join('; ')}`, 3);

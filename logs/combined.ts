@@ -38,10 +38,10 @@ const zoneMs = (zone: string): number => {
   return (zone[0] === '-' ? -minutes : minutes) * 60_000;
 };
 
-/** Apache and nginx write quotes, backslashes and control bytes as \" \\ \xNN. */
+/** Apache and nginx write quotes, backslashes, control bytes and the bytes of UTF-8 as \" \\ \xNN. */
 const unescapeLog = (text: string): string =>
   text.includes('\\')
-    ? text.replace(/\\(?:x([0-9a-fA-F]{2})|(.))/g, (_, hex?: string, char?: string) =>
-        hex ? String.fromCharCode(Number.parseInt(hex, 16)) : char!,
+    ? text.replace(/((?:\\x[0-9a-fA-F]{2})+)|\\(.)/g, (_, bytes?: string, char?: string) =>
+        bytes ? Buffer.from(bytes.replaceAll('\\x', ''), 'hex').toString('utf8') : char!,
       )
     : text;

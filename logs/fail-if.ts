@@ -17,7 +17,7 @@ const FIGURES: Readonly<Record<string, (s: SummaryResult) => number>> = {
 export const failIf = (text: string, s: SummaryResult): void => {
   for (const term of text.split(',')) {
     const match = /^\s*([a-z0-9_]+)\s*(<=|>=|<|>)\s*(\d+(?:\.\d+)?)(%?)\s*$/.exec(term);
-    const figure = match && FIGURES[match[1]!];
+    const figure = match && Object.hasOwn(FIGURES, match[1]!) ? FIGURES[match[1]!] : undefined;
     if (!match || !figure)
       throw new InputError(`--fail-if: '${term}' is not NAME<NUMBER with a name of: ${Object.keys(FIGURES).join(' ')}`);
     const limit = Number(match[3]) / (match[4] ? 100 : 1);

@@ -61,7 +61,7 @@ export const parseWhere = (text: string): Test => {
 
 const parseTerm = (term: string): Test => {
   const match = /^([a-z]+)(!=|<=|>=|=|<|>|~)(.*)$/.exec(term);
-  const field = match && FIELDS[match[1]!];
+  const field = match && fieldOf(match[1]!);
   if (!match || !field) {
     throw new InputError(
       `--where: '${term}' is not NAME=VALUE with = != < <= > >= or ~ and a name of: ${fieldNames().join(' ')}`,
@@ -86,6 +86,10 @@ const parseTerm = (term: string): Test => {
   return (row) => Number(field(row)) >= limit;
 };
 
+/** undefined: no field of that name. */
+export const fieldOf = (name: string): ((row: Row) => string | number) | undefined =>
+  Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined;
+
 export const fieldNames = (): readonly string[] => Object.keys(FIELDS);
 
 /** A moment: ISO date, epoch seconds or ms, or a duration before `nowMs`. Epoch ms. */
@@ -93,7 +97,8 @@ export const parseMoment = (text: string, nowMs: number, option: string): number
   const ago = parseDuration(text);
   if (ago !== undefined && text !== '0') return nowMs - ago;
   if (/^\d{9,14}(\.\d+)?$/.test(text)) return Number(text) * (text.split('.')[0]!.length <= 11 ? 1000 : 1);
-  const ms = Date.parse(text);
+  // Date.parse alone takes 'foo 1' for a day in 2001
+  const ms = /^\d{4}-\d\d(-\d\d([T ]\S+)?)?$/.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isNaN(ms))
     throw new InputError(`${option}: '${text}' is no time; expected 1h (ago), 2025-01-31T10:00:00Z or epoch seconds`);
   return ms;

@@ -1,5 +1,5 @@
 import { CACHE_STATUSES, type CacheStatusWord } from '../proxy/policy/reasons.ts';
-import { clearRow, type Row } from './row.ts';
+import { clearRow, MAX_TIME_MS, type Row } from './row.ts';
 
 /** What a line turned out to be. 'other': JSON of something else, such as a line of the application log. */
 export type Parsed = 'row' | 'other' | 'bad';
@@ -38,7 +38,7 @@ export const parseRecord = (line: string, row: Row): Parsed => {
 
 /** An access line without arrival, method or status is no request that could be counted. */
 export const isWhole = (row: Row): boolean =>
-  row.startMs >= 0 && (row.type !== 'access' || (row.method !== '' && row.status > 0));
+  row.startMs >= 0 && row.startMs <= MAX_TIME_MS && (row.type !== 'access' || (row.method !== '' && row.status > 0));
 
 type Json = { readonly [name: string]: unknown };
 const NONE: Json = {};

@@ -112,7 +112,7 @@ const theoryText = ({ theory, rows }: PredictResult): string => {
     ({ ttlSeconds, poisson, renewal }) =>
       `${secondsText(ttlSeconds)} ${percent(poisson)}${renewal === undefined ? '' : ` / ${percent(renewal)}`}`,
   );
-  return rows.length === 0
+  return rows.length === 0 || theory.length === 0
     ? ''
     : `Closed form for comparison (Poisson arrivals${theory[0]?.renewal === undefined ? '' : ' / renewal'}), not to be relied on: ${line.join(', ')}`;
 };

@@ -157,7 +157,8 @@ export class Prediction {
           rows: rowsOf(replay, totals, measured, settings.current.ttlSeconds(route), rateOf(route), false),
         }))
         .sort((a, b) => b.requests - a.requests),
-      theory: settings.ttlsSeconds.map((ttlSeconds) => ({
+      // of a single moment there is no rate
+      theory: (seconds > 0 ? settings.ttlsSeconds : []).map((ttlSeconds) => ({
         ttlSeconds,
         poisson: poissonHitShare(counts, seconds, ttlSeconds),
         renewal: settings.theory ? renewalHitShare(times, ttlSeconds) : undefined,

@@ -51,6 +51,9 @@ export interface Row {
   config: unknown;
 }
 
+/** The last moment a Date can hold; a line from beyond it comes from no clock. */
+export const MAX_TIME_MS = 8.64e15;
+
 const EMPTY: Row = {
   type: 'access', startMs: -1, us: -1, ttfbUs: -1, id: '', parent: '', method: '', url: '', host: '', httpVersion: '', remoteAddress: '',
   agent: '', referer: '', status: 0, bytes: 0, contentType: '', aborted: false, route: '', package: '', cacheStatus: '', fwd: '', why: '',

@@ -2,10 +2,11 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { constants, createGunzip, gunzipSync } from 'node:zlib';
+import { constants, createGunzip } from 'node:zlib';
 import { type Format, lineParser } from './format.ts';
 import { InputError } from './input-error.ts';
 import { Interner } from './intern.ts';
+import { LineCutter, type OnLine } from './lines.ts';
 import { emptyRow, type Row } from './row.ts';
 
 /** Where lines come from: a path, or '-' for stdin. `bytes` is its size on disk, 0 where it has none. */
@@ -56,12 +57,15 @@ const expandPattern = (pattern: string): string[] => {
           .replaceAll('*', '.*')
           .replaceAll('?', '.')}$`,
       );
-      return readdirSync(base || '.', { withFileTypes: true })
-        .filter(
-          (entry) =>
-            regex.test(entry.name) && !entry.name.startsWith('.') && (last ? entry.isFile() : entry.isDirectory()),
-        )
-        .map((entry) => join(base, entry.name));
+      if (!statSync(base || '.', { throwIfNoEntry: false })?.isDirectory()) return [];
+      return readdirSync(base || '.')
+        .filter((name) => regex.test(name) && !name.startsWith('.'))
+        .map((name) => join(base, name))
+        .filter((path) => {
+          // of what a link leads to
+          const found = statSync(path, { throwIfNoEntry: false });
+          return last ? found?.isFile() : found?.isDirectory();
+        });
     });
   }
   return bases.sort();
@@ -76,7 +80,7 @@ const firstTime = async (source: Source, format: Format): Promise<number> => {
   return first;
 };
 
-/** The rows in the first `bytes` of a file (before gunzipping); none of stdin, which can be read only once. */
+/** The rows in the first `bytes` of a file, gunzipped where it is gzip; none of stdin, which can be read only once. */
 export const readHead = async (
   { path }: Source,
   format: Format,
@@ -84,16 +88,27 @@ export const readHead = async (
   onRow: (row: Row) => void,
 ): Promise<void> => {
   if (path === '-') return;
+  const parse = lineParser(format, new Interner(1024), []);
+  const row = emptyRow();
+  const cutter = new LineCutter(
+    (line, start, end) => {
+      if (parse(line, start, end, row) === 'row') onRow(row);
+    },
+    () => {},
+  );
+  let left = bytes;
+  await readPieces({ path, bytes: 0 }, (piece) => {
+    cutter.push(piece.subarray(0, left));
+    left -= Math.min(left, piece.length);
+    return left > 0;
+  });
+};
+
+/** Whether a file is gzip, by its first bytes. */
+export const isPacked = async (path: string): Promise<boolean> => {
   const file = await open(path);
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(bytes), 0, bytes, 0);
-    const raw = buffer.subarray(0, bytesRead);
-    const head = isGzip(raw) ? gunzipSync(raw, { finishFlush: constants.Z_SYNC_FLUSH }) : raw;
-    const parse = lineParser(format, new Interner(1024), []);
-    const row = emptyRow();
-    for (let at = 0, end = head.indexOf(10); end >= 0; at = end + 1, end = head.indexOf(10, at)) {
-      if (parse(head, at, end, row) === 'row') onRow(row);
-    }
+    return isGzip((await file.read(Buffer.alloc(2), 0, 2, 0)).buffer);
   } finally {
     await file.close();
   }
@@ -101,60 +116,79 @@ export const readHead = async (
 
 const isGzip = (head: Buffer) => head[0] === 0x1f && head[1] === 0x8b;
 
-/** Pieces of a source in order, gunzipped where it is gzip. A piece is valid until the next: plain files are read into one buffer. */
-export const readPieces = async (
-  source: Source,
-  onPiece: (piece: Buffer, bytesSoFar: number) => void,
-): Promise<void> => {
+/** Takes a piece; what returns false wants no more. */
+export type OnPiece = (piece: Buffer, bytesSoFar: number) => unknown;
+
+/** Every line of a source, one without its end at the last too. */
+export const readLines = async (source: Source, onLine: OnLine): Promise<void> => {
+  const cutter = new LineCutter(onLine, () => {});
+  await readPieces(source, (piece) => cutter.push(piece));
+  const tail = cutter.unfinished();
+  if (tail) onLine(tail, 0, tail.length - 1);
+};
+
+/**
+ * Pieces of a source in order, gunzipped where it is gzip. A piece is valid until the next: plain files are read into one buffer.
+ * Throws InputError for damaged gzip; one that only breaks off, as one being written does, is read as far as it goes.
+ */
+export const readPieces = async (source: Source, onPiece: OnPiece): Promise<void> => {
   if (source.path === '-') return readStdin(onPiece);
   const file = await open(source.path);
   try {
     const head = await file.read(Buffer.alloc(2), 0, 2, 0);
-    if (isGzip(head.buffer)) await readGzip(file, onPiece);
-    else await readPlain(file, onPiece);
+    if (!isGzip(head.buffer)) return await readPlain(file, onPiece);
+    const stream = file.createReadStream({ start: 0, autoClose: false, highWaterMark: PIECE_BYTES });
+    await gunzipped(stream, source.path, (piece) => onPiece(piece, stream.bytesRead));
   } finally {
     await file.close();
   }
 };
 
-const readPlain = async (file: FileHandle, onPiece: (piece: Buffer, bytesSoFar: number) => void): Promise<void> => {
+const readPlain = async (file: FileHandle, onPiece: OnPiece): Promise<void> => {
   const buffer = Buffer.allocUnsafe(PIECE_BYTES);
   for (let at = 0; ; ) {
     const { bytesRead } = await file.read(buffer, 0, PIECE_BYTES, at);
     if (bytesRead === 0) return;
     at += bytesRead;
-    onPiece(buffer.subarray(0, bytesRead), at);
+    if (onPiece(buffer.subarray(0, bytesRead), at) === false) return;
   }
 };
 
-const readGzip = async (file: FileHandle, onPiece: (piece: Buffer, bytesSoFar: number) => void): Promise<void> => {
-  const stream = file.createReadStream({ start: 0, autoClose: false, highWaterMark: PIECE_BYTES });
-  await pipeline(
-    stream,
-    createGunzip({ chunkSize: PIECE_BYTES, finishFlush: constants.Z_SYNC_FLUSH }),
-    async (pieces: AsyncIterable<Buffer>) => {
-      for await (const piece of pieces) onPiece(piece, stream.bytesRead);
-    },
-  );
+const gunzipped = async (
+  packed: AsyncIterable<Buffer>,
+  name: string,
+  onPiece: (piece: Buffer) => unknown,
+): Promise<void> => {
+  let hasEnough = false;
+  try {
+    await pipeline(
+      packed,
+      createGunzip({ chunkSize: PIECE_BYTES, finishFlush: constants.Z_SYNC_FLUSH }),
+      async (pieces: AsyncIterable<Buffer>) => {
+        for await (const piece of pieces) {
+          hasEnough = onPiece(piece) === false;
+          if (hasEnough) return;
+        }
+      },
+    );
+  } catch (error) {
+    if (hasEnough && error instanceof Error && error.name === 'AbortError') return;
+    if (!(error instanceof Error && 'code' in error && String(error.code).startsWith('Z_'))) throw error;
+    throw new InputError(`${name}: damaged gzip: ${error.message}`, 2);
+  }
 };
 
-const readStdin = async (onPiece: (piece: Buffer, bytesSoFar: number) => void): Promise<void> => {
+const readStdin = async (onPiece: OnPiece): Promise<void> => {
+  const pieces: AsyncIterator<Buffer> = process.stdin[Symbol.asyncIterator]();
+  const first = await pieces.next();
+  if (first.done) return;
   let at = 0;
-  const pieces: AsyncIterable<Buffer> = process.stdin;
-  let gunzip: ReturnType<typeof createGunzip> | undefined;
-  let drained: Promise<void> | undefined;
-  for await (const piece of pieces) {
-    if (at === 0 && isGzip(piece)) {
-      const unzip = createGunzip({ finishFlush: constants.Z_SYNC_FLUSH });
-      gunzip = unzip;
-      drained = (async () => {
-        for await (const plain of unzip) onPiece(plain, at);
-      })();
+  const all = async function* () {
+    for (let next: IteratorResult<Buffer> = first; !next.done; next = await pieces.next()) {
+      at += next.value.length;
+      yield next.value;
     }
-    at += piece.length;
-    if (!gunzip) onPiece(piece, at);
-    else if (!gunzip.write(piece)) await new Promise((resolve) => gunzip!.once('drain', resolve));
-  }
-  gunzip?.end();
-  await drained;
+  };
+  if (isGzip(first.value)) return gunzipped(all(), 'stdin', (piece) => onPiece(piece, at));
+  for await (const piece of all()) if (onPiece(piece, at) === false) return;
 };

@@ -30,6 +30,7 @@ export interface StoryLine {
 }
 
 const MAX_LINES = 20_000;
+const MAX_URLS = 50_000;
 
 interface LastFetch {
   readonly atMs: number;
@@ -40,7 +41,7 @@ interface LastFetch {
 /**
  * The story of one URL, package or request in the order of its lines. Where a miss names no reason, one is derived from what came
  * before: never fetched in this log, older than its ttl, another key for the same URL (vary), the proxy begun anew, or else pushed
- * out. Bound: MAX_LINES lines.
+ * out. Bound: MAX_LINES lines, the last fetch of MAX_URLS URLs.
  */
 export class Story {
   readonly #subject: Subject;
@@ -74,7 +75,8 @@ export class Story {
     const needsReason =
       row.type === 'access' && row.why === '' && (row.cacheStatus === 'MISS' || row.cacheStatus === 'EXPIRED');
     const why = needsReason ? this.#derive(row) : row.why;
-    if (row.originUs >= 0) this.#fetches.set(row.url, { atMs: row.startMs, ttlSeconds: row.ttlSeconds, key: row.key });
+    if (row.originUs >= 0 && (this.#fetches.size < MAX_URLS || this.#fetches.has(row.url)))
+      this.#fetches.set(row.url, { atMs: row.startMs, ttlSeconds: row.ttlSeconds, key: row.key });
     this.#push(this.#line(row, place, why, needsReason, noteOf(row)));
   }
 

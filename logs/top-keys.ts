@@ -10,12 +10,18 @@ export interface Tally {
 
 /**
  * Counts by name. Bound: `maxNames`; when it is reached, names seen once, then twice, and so on, are let go until half of the room
- * is free (lossy counting), and `floor` says below which count the ranking may be incomplete.
+ * is free (lossy counting). Each time a name may lose as many counts as those let go had, so `floor`, below which the ranking may be
+ * incomplete and by which a count may be short, is one more than all that together.
  */
 export class TopKeys {
   readonly #maxNames: number;
   readonly #tallies = new Map<string, Tally>();
-  floor = 0;
+  #lost = 0;
+
+  /** 0: every name was kept. */
+  get floor(): number {
+    return this.#lost === 0 ? 0 : this.#lost + 1;
+  }
 
   constructor(maxNames = 50_000) {
     this.#maxNames = maxNames;
@@ -47,9 +53,14 @@ export class TopKeys {
   }
 
   #letGo(): void {
+    let most = 0;
     for (let atMost = 1; this.#tallies.size > this.#maxNames / 2; atMost *= 2) {
-      for (const tally of this.#tallies.values()) if (tally.count <= atMost) this.#tallies.delete(tally.name);
-      this.floor = Math.max(this.floor, atMost + 1);
+      for (const tally of this.#tallies.values()) {
+        if (tally.count > atMost) continue;
+        this.#tallies.delete(tally.name);
+        most = Math.max(most, tally.count);
+      }
     }
+    this.#lost += most;
   }
 }

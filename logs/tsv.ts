@@ -1,5 +1,5 @@
 import type { Parsed } from './parse-record.ts';
-import { clearRow, type Row } from './row.ts';
+import { clearRow, MAX_TIME_MS, type Row } from './row.ts';
 
 /** Columns read, in any order; the header line names them. `time` is epoch seconds, `us` and the rest are optional. */
 const COLUMNS = ['host', 'time', 'method', 'url', 'response', 'bytes', 'referer', 'useragent', 'us'] as const;
@@ -22,10 +22,11 @@ export const parseTsv = (line: string, columns: TsvColumns, row: Row): Parsed =>
     return index === undefined ? '' : (cells[index] ?? '');
   };
   const time = cell('time');
+  const startMs = Number(time) * 1000;
   const status = Number(cell('response'));
-  if (!/^\d+(\.\d+)?$/.test(time) || !Number.isInteger(status)) return 'bad';
+  if (!/^\d+(\.\d+)?$/.test(time) || startMs > MAX_TIME_MS || !Number.isInteger(status)) return 'bad';
   clearRow(row);
-  row.startMs = Number(time) * 1000;
+  row.startMs = startMs;
   row.method = cell('method') || 'GET';
   row.url = cell('url');
   row.status = status;
@@ -34,6 +35,6 @@ export const parseTsv = (line: string, columns: TsvColumns, row: Row): Parsed =>
   row.referer = cell('referer');
   row.agent = cell('useragent');
   const us = cell('us');
-  if (us !== '') row.us = Number(us);
+  if (/^\d+(\.\d+)?$/.test(us)) row.us = Number(us);
   return 'row';
 };

@@ -76,12 +76,12 @@ export interface Remaining {
 
 /** The head a URL would come as: absolute, or a path with its host in a Host field (else localhost). Throws RangeError for anything else. */
 export const headForUrl = (url: string, method: string, rawHeaders: RawHeaders, rules: Rules): RequestHead => {
-  const match = /^(?:(https?):\/\/([^/?#\s]+))?(\/[\x21-\x7e]*|(?=\?)|$)/i.exec(url);
-  if (!match || match[0] !== url || url === '')
-    throw new RangeError(`expected http(s)://HOST/PATH or /PATH, not ${JSON.stringify(url)}`);
+  const match = /^(?:(https?):\/\/([^/?#\s]+)(?=[/?#]|$)|(?=\/))([\x21-\x7e]*)$/i.exec(url);
+  if (!match) throw new RangeError(`expected http(s)://HOST/PATH or /PATH, not ${JSON.stringify(url)}`);
   const authority = match[2] ?? firstOf(rawHeaders, 'host') ?? 'localhost';
   const scheme = match[1]?.toLowerCase() === 'https' ? 'https' : 'http';
-  const target = (match[3] || '/').split('#', 1)[0]!;
+  const asked = match[3]!.split('#', 1)[0]!;
+  const target = asked.startsWith('/') ? asked : `/${asked}`;
   const headers = ['Host', authority, ...without(rawHeaders, HOST)];
   return headOf({ method, scheme, target, authority, httpVersion: 'HTTP/1.1', rawHeaders: headers }, rules);
 };

@@ -593,6 +593,14 @@ t.test('explain tells without touching', async (t) => {
     decision: { kind: 'miss', why: 'first-seen' },
     response: { store: true, remaining: { phase: 'fresh', ttlSeconds: 60, keepSeconds: 3660 } },
   });
+  for (const [url, target] of [
+    ['http://h', '/'],
+    ['http://h?x=1', '/?x=1'],
+    ['http://h#part', '/'],
+    ['/a?b#c', '/a?b'],
+  ])
+    t.equal(JSON.parse((await run(url!, '--json')).out).key.target, target, url!);
+  t.match(await run('?x=1'), { code: 1, err: /expected http/ });
   t.match(await run('not a url'), { code: 1, out: '', err: /expected http/ });
   t.match(await run('/x', '-H', 'nonsense'), { code: 1, err: /expected "Name: value"/ });
 });
