@@ -92,7 +92,12 @@ export const accessRecord = z.strictObject({
   route: route.optional(),
   package: packageName.optional(),
   bot: z.string().max(20).optional(),
-  cache: z.strictObject(cacheFields).optional().describe('absent where the request never reached the cache'),
+  cache: z
+    .strictObject(cacheFields)
+    .optional()
+    .describe(
+      "in the proxy's records always: a request that was refused before is BYPASS, why the word of the refusal",
+    ),
   origin: origin.optional().describe('only where this request caused a fetch'),
 });
 

@@ -1,6 +1,7 @@
 import type { Client } from './client.ts';
 import type { OriginOutcome, Outcome } from './outcome.ts';
 import type { Reason } from './policy/reasons.ts';
+import type { RefusalWord } from './roads/http1-guard.ts';
 import type { RequestHead } from './roads/request-head.ts';
 import type { Rules } from './rules.ts';
 
@@ -28,7 +29,7 @@ export interface Front {
   handle(head: RequestHead, client: Client): void;
 }
 
-/** What could be read of a request that was refused by its road. */
+/** What could be read of a request that was refused by its road; `-` for method and target that could not be. */
 export interface RefusedRequest {
   readonly id: string;
   readonly startMs: number;
@@ -40,6 +41,7 @@ export interface RefusedRequest {
   readonly remoteAddress: string;
   readonly statusCode: number;
   readonly bytes: number;
+  readonly why: RefusalWord;
 }
 
 /** One line per finished request; the hot path of logging. */
@@ -64,8 +66,10 @@ export interface AccessLog {
 
 /** Counters of one worker, on the hot path: typed arrays only. */
 export interface Metrics {
-  /** Exactly once per request. */
+  /** Exactly once per request, this or `refused`. */
   request(head: RequestHead, outcome: Outcome, us: number): void;
+  /** A request its road refused. */
+  refused(request: Pick<RefusedRequest, 'why' | 'us' | 'bytes'>): void;
   /** One exchange with the origin that no request waited for. */
   origin(outcome: OriginOutcome): void;
   /** Any other counter or gauge, by name; declared where it is first used. */

@@ -16,7 +16,7 @@ import type { Entry } from './entry.ts';
 import { openCompressor } from './fills/compressor.ts';
 import { openFills, openGate, openHitForMiss } from './fills/fills.ts';
 import { openUpstream } from './fills/upstream.ts';
-import type { Front, Metrics } from './front.ts';
+import type { Front, Metrics, RefusedRequest } from './front.ts';
 import { type OpenOrigins, openOrigins } from './origins/origins.ts';
 import type { Outcome } from './outcome.ts';
 import { openPass } from './pass.ts';
@@ -137,6 +137,10 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     match: (host, path) => current.rules.match(host, path),
   };
   const forwarded = (head: RequestHead, client: Client) => forwardedFields(head, client);
+  const refused = (request: RefusedRequest) => {
+    metrics.refused(request);
+    accessLog.refused(request);
+  };
   const finish = (head: RequestHead, client: Client, outcome: Outcome) => {
     const us = Math.max(0, Math.round((clock() - client.startMs) * 1000));
     metrics.request(head, outcome, us);
@@ -201,7 +205,7 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
       front: before,
       config,
       count,
-      accessLog,
+      refused,
       now: clock,
       worker: deps.worker,
       forwarding: { trusts, arrival },
@@ -222,9 +226,8 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     return redirects;
   };
   const edge = openEdge(config.proxy, {
-    front, roads, admit, trusts, arrival, log, count, now: clock,
+    front, roads, admit, trusts, arrival, log, count, refused, now: clock,
     redirects: redirectRoads,
-    refused: (request) => accessLog.refused(request),
   }); // biome-ignore format: what it is made of
   const addresses: string[] = [];
   for (const listener of config.proxy.listen) addresses.push(await roads.listen(listener, edge.takerOf(listener)));

@@ -141,6 +141,7 @@ const refusal = (
   ...head,
   us: 0,
   httpVersion: 'HTTP/2.0',
+  why,
   statusCode: REFUSALS[why],
   bytes: refusalBytes(why),
 });

@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http';
 import http2, { type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import type { Config } from '../../config/schema.ts';
@@ -125,9 +126,10 @@ export const openHttp2 = (context: Http2Context): Http2Road => {
     peer: Http2Peer,
   ): void => {
     const hasBody = (flags & http2.constants.NGHTTP2_FLAG_END_STREAM) === 0;
-    const read = readHead(headers, rawHeaders, hasBody, context.limits);
+    let read = readHead(headers, rawHeaders, hasBody, context.limits);
+    // the exchange with the origin is HTTP/1.1 by node:http, which sends no other
+    if (typeof read !== 'string' && !METHODS.includes(read.method)) read = 'method-unknown';
     if (typeof read === 'string') {
-      context.count(`refused_${read}`);
       const { ':method': method = '', ':path': target = '', ':authority': host = '' } = headers;
       context.refused(read, { method, target, host }, peer);
       return refuseStream(stream, read, hasBody);

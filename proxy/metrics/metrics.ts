@@ -1,4 +1,4 @@
-import type { Metrics } from '../front.ts';
+import type { Metrics, RefusedRequest } from '../front.ts';
 import type { OriginOutcome, Outcome, Repeated } from '../outcome.ts';
 import {
   BYPASS_REASONS,
@@ -8,6 +8,7 @@ import {
   MISS_REASONS,
   REFUSE_REASONS,
 } from '../policy/reasons.ts';
+import { REFUSALS } from '../roads/http1-guard.ts';
 import type { RequestHead } from '../roads/request-head.ts';
 import { Counters } from './counters.ts';
 import { EventLoopGauges } from './event-loop.ts';
@@ -20,13 +21,21 @@ const OTHER = 'other';
 
 const STATUS_CLASSES = ['1xx', '2xx', '3xx', '4xx', '5xx', 'aborted'] as const;
 const REASONS: readonly string[] = [
-  ...new Set<string>(['none', ...MISS_REASONS, ...REFUSE_REASONS, ...BYPASS_REASONS, ...FAILURE_REASONS]),
+  ...new Set<string>([
+    'none',
+    ...MISS_REASONS,
+    ...REFUSE_REASONS,
+    ...BYPASS_REASONS,
+    ...FAILURE_REASONS,
+    ...Object.keys(REFUSALS),
+  ]),
   OTHER,
 ];
 const REASON_INDEX: ReadonlyMap<string, number> = new Map(REASONS.map((reason, i) => [reason, i]));
 const STATUS_INDEX: ReadonlyMap<CacheStatusWord, number> = new Map(CACHE_STATUSES.map((status, i) => [status, i]));
 
 const HIT = STATUS_INDEX.get('HIT')!;
+const BYPASS = STATUS_INDEX.get('BYPASS')!;
 
 /**
  * Counters of one worker. `request` is on the way of every hit: two map look-ups and a few additions in typed arrays, no
@@ -53,17 +62,27 @@ export class WorkerMetrics implements Metrics {
     const status = STATUS_INDEX.get(cache.status)!;
     const statusClass = outcome.aborted ? 5 : classOf(outcome.statusCode);
     const reason = cache.why === undefined ? 0 : (REASON_INDEX.get(cache.why) ?? REASONS.length - 1);
-    const route = this.#routeOf(head, outcome);
-    const combination =
-      ((route * STATUS_CLASSES.length + statusClass) * CACHE_STATUSES.length + status) * REASONS.length + reason;
-    const slot = this.#slots.get(combination) ?? this.#newSlot(combination);
+    const slot = this.#count(this.#routeOf(head, outcome), statusClass, status, reason, outcome.bytes, us);
     if (repeated) repeated.slot = slot;
-    this.#requests[slot]!++;
-    this.#bytes += outcome.bytes;
-    this.#latency[status]!.observe(us);
     if (cache.collapsed) this.#collapsed++;
     if (cache.stored) this.#stored++;
     if (outcome.origin) this.origin(outcome.origin);
+  }
+
+  /** Its route is not known, and what it asked for was never looked up. */
+  refused({ why, us, bytes }: Pick<RefusedRequest, 'why' | 'us' | 'bytes'>): void {
+    this.#count(0, classOf(REFUSALS[why]), BYPASS, REASON_INDEX.get(why)!, bytes, us);
+  }
+
+  /** The place of the combination. */
+  #count(route: number, statusClass: number, status: number, reason: number, bytes: number, us: number): number {
+    const combination =
+      ((route * STATUS_CLASSES.length + statusClass) * CACHE_STATUSES.length + status) * REASONS.length + reason;
+    const slot = this.#slots.get(combination) ?? this.#newSlot(combination);
+    this.#requests[slot]!++;
+    this.#bytes += bytes;
+    this.#latency[status]!.observe(us);
+    return slot;
   }
 
   /** A prepared hit, whose labels are known. */

@@ -198,7 +198,7 @@ export const openAccessLines = (options: LineOptions) => {
       return (
         `{"level":30,"time":${Math.floor(request.startMs + request.us / 1000)},"type":"access","cfg":"${cfgHash}","start":${fine(request.startMs)},` +
         `"us":${request.us},"req":{"id":"${request.id}"${requestText(method, request.target, request.host, request.httpVersion)}${address}},` +
-        `"res":{"statusCode":${request.statusCode},"bytes":${request.bytes}}}\n`
+        `"res":{"statusCode":${request.statusCode},"bytes":${request.bytes}},"cache":{"status":"BYPASS","why":"${request.why}"}}\n`
       );
     },
 

@@ -56,6 +56,8 @@ export class GuardedStream extends Duplex implements Receiver {
   #requests = 0;
   #skipped = 0;
   exchange: Exchange | undefined;
+  /** The request under way was refused: node:http may still come with what was pushed before. */
+  refused = false;
   answering: Answering | undefined;
   #tunnel: Tunnel | undefined;
 
@@ -117,6 +119,7 @@ export class GuardedStream extends Duplex implements Receiver {
   refuse(why: RefusalWord, refusal?: Refusal): void {
     if (this.#state === 'over') return;
     const begun = this.answering?.begun ?? false;
+    this.refused = true;
     this.#log(why, refusal, begun);
     if (begun) {
       this.#socket.destroy();
@@ -285,22 +288,23 @@ export class GuardedStream extends Duplex implements Receiver {
   }
 
   #log(why: RefusalWord, refusal: Refusal | undefined, begun: boolean): void {
-    this.#road.count(`refused_${why}`);
     const { exchange } = this;
-    const method = refusal?.method ?? exchange?.parsed.method;
-    const target = refusal?.target ?? exchange?.parsed.target;
     // Once the request is the front's, its own record says how it ended.
-    if (begun || this.answering || method === undefined || target === undefined) return;
-    const startMs = exchange?.startMs ?? this.#road.now();
-    this.#road.accessLog?.refused({
+    if (begun || this.answering) return;
+    const nowMs = this.#road.now();
+    // the wheel's clock goes on when the wall clock jumps; only the difference is of use here
+    const tookMs = this.#headSinceMs > 0 ? this.#road.wheel.now() - this.#headSinceMs : 0;
+    const startMs = exchange?.startMs ?? nowMs - tookMs;
+    this.#road.refused({
       id: exchange?.id ?? this.#road.nextId(),
       startMs,
-      us: Math.max(0, Math.round((this.#road.now() - startMs) * 1000)),
-      method,
-      target,
+      us: Math.max(0, Math.round((nowMs - startMs) * 1000)),
+      method: refusal?.method ?? exchange?.parsed.method ?? '-',
+      target: refusal?.target ?? exchange?.parsed.target ?? '-',
       host: exchange?.head.host ?? '',
       httpVersion: exchange?.parsed.httpVersion ?? 'HTTP/1.1',
       remoteAddress: exchange?.remoteAddress ?? this.peer.address,
+      why,
       statusCode: REFUSALS[why],
       bytes: refusalBytes(why),
     });

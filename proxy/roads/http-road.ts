@@ -28,6 +28,7 @@ export const openHttpRoad = (
   const answer = (request: IncomingMessage, response: ServerResponse) => {
     const stream: unknown = request.socket;
     if (!(stream instanceof GuardedStream)) throw new Error('a request came past the guard');
+    if (stream.refused) return;
     const { exchange } = stream;
     if (!exchange) throw new Error('node:http saw a request that the guard had not let through');
     const client = new NodeClient(request, response, stream, exchange);

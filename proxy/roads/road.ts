@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Config } from '../../config/schema.ts';
 import type { Clock } from '../clock.ts';
-import type { AccessLog, Front } from '../front.ts';
+import type { Front, RefusedRequest } from '../front.ts';
 import type { HeadMemo } from './head-memo.ts';
 import type { RequestHead } from './request-head.ts';
 import type { TimerWheel } from './timer-wheel.ts';
@@ -41,7 +41,8 @@ export interface Road {
   readonly limits: Limits;
   readonly wheel: TimerWheel;
   readonly now: Clock;
-  readonly accessLog: AccessLog | undefined;
+  /** A request that never gets to the front. */
+  readonly refused: (request: RefusedRequest) => void;
   readonly count: (name: string, value?: number) => void;
   /** Next request id: sortable, unique in this worker's life. */
   readonly nextId: () => string;

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { type AddressInfo, createServer, type Server, Socket } from 'node:net';
 import type { Config, ListenerConfig } from '../../config/schema.ts';
 import { type Clock, systemClock } from '../clock.ts';
-import type { AccessLog, Front } from '../front.ts';
+import type { Front, RefusedRequest } from '../front.ts';
 import { FastConnection } from './fast-connection.ts';
 import { HeadMemo } from './head-memo.ts';
 import { openHttpRoad } from './http-road.ts';
@@ -14,7 +14,8 @@ export interface RoadOptions {
   readonly front: Front;
   readonly config: Pick<Config, 'proxy'>;
   readonly count: (name: string, value?: number) => void;
-  readonly accessLog?: AccessLog | undefined;
+  /** Told of each request that never gets to the front. */
+  readonly refused?: ((request: RefusedRequest) => void) | undefined;
   readonly now?: Clock | undefined;
   /** Who is believed about whom they forward for; nobody without it. */
   readonly forwarding?:
@@ -77,7 +78,7 @@ export const createRoads = (options: RoadOptions): Roads => {
     },
     wheel,
     now: clock.now,
-    accessLog: options.accessLog,
+    refused: (request) => options.refused?.(request),
     count,
     nextId,
     arrival: (peer, rawHeaders) =>
@@ -99,8 +100,10 @@ export const createRoads = (options: RoadOptions): Roads => {
 
   const enter = (socket: Socket, from: From): FastConnection | undefined => {
     const admitted = from.admitted ? undefined : options.admit?.(from.remoteAddress);
-    if (connections.size >= limits.connections || (options.admit && !admitted && !from.admitted)) {
-      count('connections_refused');
+    // whoever admits has the limits and counts
+    const isFull = !options.admit && connections.size >= limits.connections;
+    if (isFull) count('refused_connections');
+    if (isFull || (options.admit && !admitted && !from.admitted)) {
       socket.destroy();
       return undefined;
     }

@@ -85,7 +85,7 @@ const sampled = (): MetricsTotals => {
   const metrics = new WorkerMetrics();
   for (const us of [0, 1, 50, 100, 101, 999, 5_000, 250_000, 99_000_000])
     metrics.request(head('version'), outcome('HIT'), us);
-  metrics.add('connections_refused', 2);
+  metrics.add('refused_connections', 2);
   const totals = new MetricsTotals();
   totals.add('1', metrics.takeDelta());
   metrics.close();
@@ -94,7 +94,7 @@ const sampled = (): MetricsTotals => {
 
 t.test('the text format: one head per metric, cumulative buckets, +Inf equal to the count', async (t) => {
   const text = textFormat(familiesOf(sampled()));
-  t.match(text, 'lacquer_connections_refused_total 2');
+  t.match(text, 'lacquer_refused_connections_total 2');
   t.match(text, 'lacquer_requests_total{route="version",status="2xx",cache="HIT",reason="none"} 9');
   t.match(text, 'lacquer_request_seconds_bucket{cache="HIT",le="0.0001"} 4', 'a bound is inclusive');
   t.match(text, 'lacquer_request_seconds_bucket{cache="HIT",le="10"} 8');

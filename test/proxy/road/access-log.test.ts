@@ -95,6 +95,7 @@ t.test('every kind of line fits the schema', async (t) => {
     remoteAddress: '::1',
     statusCode: 400,
     bytes: 9,
+    why: 'host-missing',
   });
   log.config('11111111', '22222222', {});
   await log.close();

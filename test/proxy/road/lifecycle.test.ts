@@ -288,7 +288,7 @@ t.test('requestsPerConnection and connections are limits', async (t) => {
   await until(() => first.got.text !== '');
   const second = await dial(address);
   t.ok(await until(() => second.got.closed));
-  t.match(counted, ['connections_refused']);
+  t.match(counted, ['refused_connections']);
   first.destroy();
 });
 
