@@ -30,7 +30,7 @@ export const escapePart = (text: string): string =>
       .replace(/_/g, '__'),
   );
 
-/** Reads what `contentUri` writes and what shields takes (`/badge/label-message-color.svg`, `/badge/message-color`, no extension: svg). undefined: neither. */
+/** Reads what `contentUri` writes and what shields takes (`/badge/label-message-color.svg`, `/badge/message-color.png`). undefined: neither, or no format of ours at its end. */
 export const parseContent = (path: string, query: URLSearchParams): Content | undefined => {
   const text = decode(path.slice(CONTENT_PREFIX.length));
   if (text === undefined) return undefined;

@@ -38,7 +38,8 @@ export const licenseOf = ({ license, licenseExpression, classifiers }: Project):
     .replace(/^(["'])(.*)\1$/, '$2')
     .trim();
   const isText = /[\r\n]/.test(line) || line.length > MAX_LINE;
-  const isNothing = line === '' || /^(unknown|none|n\/a)$/i.test(line) || /^__|__$|^https?:\/\//i.test(line);
+  const isNothing =
+    !/[\p{L}\p{N}]/u.test(line) || /^(unknown|none|n\/a)$/i.test(line) || /^__|__$|^https?:\/\//i.test(line);
   if (!isText && !isNothing) return line;
   const named = [...new Set(classifiers.map(nameOfClassifier).filter((name) => name !== undefined))];
   if (named.length > 0) return named.join(', ');

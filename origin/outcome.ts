@@ -32,11 +32,14 @@ export const failureWords = (code: UpstreamCode): string =>
 /** A badge of a kind; the wishes of the address over it. A failure keeps its own colour: nobody may paint it green. */
 export const badgeOf = (kind: KindName, message: string, color: string, standing: Standing, wishes: Wishes): Badge => ({
   label: wishes.label ?? KINDS[kind].label({ ...wishes, versionColors: 'semantic' }),
-  message: cleanText(message, MESSAGE_LENGTH) || 'unknown',
+  message: sayable(cleanText(message, MESSAGE_LENGTH)),
   color: isWords(standing) ? color : (wishes.color ?? color),
   labelColor: wishes.labelColor,
   style: wishes.style,
 });
+
+/** Dashes alone are no text: in a content's own URI (content-uri.ts) nothing would be left of them. */
+const sayable = (message: string): string => (/[^-\s]/.test(message) ? message : 'unknown');
 
 export const NOWHERE = { label: '404', message: 'badge not found', color: 'red' } as const;
 export const BAD_NAME = { message: 'invalid package name', color: 'red' } as const;

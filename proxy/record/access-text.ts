@@ -23,7 +23,7 @@ export const headersText = (rawHeaders: readonly string[], names: readonly strin
       }
     }
     if (value !== undefined)
-      text += `${text === '' ? '' : ','}"${quoted(name)}":"${quoted(fromBytes(value).slice(0, HEADER_LENGTH))}"`;
+      text += `${text === '' ? '' : ','}"${quoted(name)}":"${quoted(cut(fromBytes(value), HEADER_LENGTH))}"`;
   }
   return `,"headers":{${text}}`;
 };
@@ -67,6 +67,10 @@ const fromBytes = (value: string): string => {
   const text = Buffer.from(value, 'latin1').toString('utf8');
   return text.includes('\ufffd') ? value : text;
 };
+
+/** At most `length` units, no half of a surrogate pair at the end: readers in other languages refuse the whole line for one. */
+const cut = (text: string, length: number): string =>
+  text.length <= length ? text : text.slice(0, length).replace(/[\ud800-\udbff]$/, '');
 
 const ODD = /["\\\x00-\x1f\x7f-\uffff]/;
 /** Inside of a JSON string, ASCII only, whatever a client sent. */

@@ -151,10 +151,14 @@ export const openLogFile = (
   /** The process is on its way out: what is left goes in one piece, and is lost where the file would make us wait. */
   const lastWords = () => {
     if (fd < 0) return;
+    const left = [...queue, current];
     try {
-      for (const chunk of [...queue, current]) if (chunk.used > 0) writeSync(fd, chunk.bytes, 0, chunk.used);
+      while (left.length > 0) {
+        if (left[0]!.used > 0) writeSync(fd, left[0]!.bytes, 0, left[0]!.used);
+        left.shift();
+      }
     } catch {
-      drop(current.lines);
+      drop(left.reduce((lines, chunk) => lines + chunk.lines, 0));
     }
     current.used = 0;
     queue.length = 0;

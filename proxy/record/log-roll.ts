@@ -20,26 +20,43 @@ const STALE_LOCK_MS = 10_000;
  */
 export const rollIfDue = (path: string, mine: Stats, roll: Rolling | undefined, nowMs: number): 'keep' | 'reopen' => {
   if (!mine.isFile()) return 'keep';
-  const named = statSync(path, { throwIfNoEntry: false });
+  const named = statOf(path);
   if (named?.ino !== mine.ino || named.dev !== mine.dev) return 'reopen';
   if (!roll || named.size === 0 || !isDue(named, roll, nowMs)) return 'keep';
   const lock = `${path}.lock`;
   try {
     closeSync(openSync(lock, 'wx'));
   } catch {
-    const held = statSync(lock, { throwIfNoEntry: false });
-    if (held && nowMs - held.mtimeMs > STALE_LOCK_MS) rmSync(lock, { force: true });
+    const held = statOf(lock);
+    if (held && nowMs - held.mtimeMs > STALE_LOCK_MS) removeLock(lock);
     return 'keep';
   }
   try {
     // somebody else may have rolled it between the look and the lock
-    if (statSync(path, { throwIfNoEntry: false })?.ino === mine.ino) renameSync(path, `${path}.${stamp(nowMs)}`);
+    if (statOf(path)?.ino === mine.ino) renameSync(path, `${path}.${stamp(nowMs)}`);
     prune(path, roll.keep);
     return 'reopen';
   } catch {
     return 'keep'; // no room or no rights: the log stays where it is
   } finally {
+    removeLock(lock);
+  }
+};
+
+/** undefined where there is nothing, and where the way there is barred or leads through a file. */
+const statOf = (path: string): Stats | undefined => {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined; // whatever it is, opening the log anew will meet it, and count the lines it costs
+  }
+};
+
+const removeLock = (lock: string): void => {
+  try {
     rmSync(lock, { force: true });
+  } catch {
+    // left behind, it counts as stale in a while
   }
 };
 

@@ -163,6 +163,29 @@ t.test('what a content URI says is what is drawn, whatever the texts', async (t)
   );
 });
 
+t.test('whatever a package says of itself, its generic badges have a content address', async (t) => {
+  const said = fc.oneof(fc.string(), fc.string({ unit: fc.constantFrom('-', '_', ' ', '\t', '.', '%', 'a') }));
+  fc.assert(
+    fc.property(said, said, (message, label) => {
+      const wishes = wishesOf(new URLSearchParams({ label }));
+      const content: Content = { badge: badgeOf('license', message, 'blue', 'good', wishes), format: 'svg', scale: 1 };
+      const route = routeOf(contentUri(content));
+      return route.to === 'content' && contentUri(route.content) === contentUri(content);
+    }),
+    { numRuns: 2000 },
+  );
+  const { badge } = (
+    routeOf(
+      contentUri({
+        badge: badgeOf('license', '--', 'blue', 'good', wishesOf(new URLSearchParams())),
+        format: 'svg',
+        scale: 1,
+      }),
+    ) as { content: Content }
+  ).content;
+  t.match(badge, { label: 'license', message: 'unknown' });
+});
+
 t.test('static badges as shields spells them', async (t) => {
   const read = (path: string, query = '') => parseContent(path, new URLSearchParams(query))?.badge;
   t.match(read('/badge/a--b__c_d-GPL--3.0-4c1.svg'), { label: 'a-b_c d', message: 'GPL-3.0', color: '4c1' });

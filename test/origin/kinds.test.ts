@@ -101,6 +101,9 @@ t.test('licences', async (t) => {
       'BSD-3-Clause',
     ],
     [{ license: 'Copyright 2014 Somebody\n\nPermission is hereby granted' }, 'custom'],
+    [{ license: '-' }, undefined],
+    [{ license: '---', classifiers: ['License :: Public Domain'] }, 'Public Domain'],
+    [{ license: '\u6728\u862d' }, '\u6728\u862d'],
     [{ license: 'x'.repeat(65) }, 'custom'],
     [{ license: 'x'.repeat(64) }, 'x'.repeat(64)],
   ];

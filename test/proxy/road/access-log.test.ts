@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, openSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, openSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
@@ -146,6 +146,21 @@ t.test('UTF-8 in a header is shown as what it meant, other bytes as latin1', asy
   );
 });
 
+t.test('a long header is cut between characters, never through one', async (t) => {
+  const path = join(t.testdir(), 'access.ndjson');
+  const log = open({ access: path });
+  for (const start of ['', 'x'])
+    log.request(
+      headFor('/', ['User-Agent', Buffer.from(start + '\u{1f43b}'.repeat(300)).toString('latin1')]),
+      client,
+      hit,
+      1,
+    );
+  await log.close();
+  const agents = linesOf(path).map((line) => (parsed(line) as AccessRecord).req.headers!['user-agent']!);
+  t.same(agents, ['\u{1f43b}'.repeat(256), `x${'\u{1f43b}'.repeat(255)}`]);
+});
+
 t.test('addresses are shortened to the network, kept, or left out', async (t) => {
   t.equal(truncateAddress('203.0.113.77'), '203.0.113.0');
   t.equal(truncateAddress('::ffff:203.0.113.77'), '203.0.113.0');
@@ -221,6 +236,28 @@ t.test('past 4 MB that no file takes, lines are dropped and memory stays', async
   t.ok(log.dropped > 20_000, `${log.dropped} dropped`);
   await log.close();
   t.equal(linesOf(join(t.testdirName, 'access.ndjson')).length + log.dropped, 60_000);
+});
+
+t.test('a folder that is taken away, or becomes a file, costs lines and nothing else', async (t) => {
+  const folder = join(t.testdir(), 'log');
+  const path = join(folder, 'access.ndjson');
+  let told = () => {};
+  const dropped = new Promise<void>((resolve) => {
+    told = resolve;
+  });
+  const log = open({ access: path, roll: { size: 100, keep: 2 } }, () => told());
+  log.request(headFor('/before'), client, hit, 1);
+  log.reopen();
+  while (!existsSync(path) || readFileSync(path).length === 0) await later(5);
+  renameSync(folder, `${folder}.old`);
+  writeFileSync(folder, 'not a folder');
+  // the name is looked at each second
+  const writing = setInterval(() => log.request(headFor('/lost'), client, hit, 1), 50);
+  await dropped;
+  clearInterval(writing);
+  await log.close();
+  t.ok(log.dropped > 0);
+  t.match(linesOf(join(`${folder}.old`, 'access.ndjson'))[0], /"url":"\/before"/);
 });
 
 t.test('several writers share a file and roll it by size without tearing or losing a line', async (t) => {
