@@ -53,7 +53,10 @@ const ruleProblems = ({ rules }: Config): Problem[] => {
   const found: Problem[] = [];
   const names = new Set<string>();
   for (const [i, rule] of rules.entries()) {
-    const params = new Set([...rule.match.matchAll(/\{(\w+)\}/g)].map(([, name]) => name));
+    const named = [...rule.match.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    const params = new Set(named);
+    if (params.size < named.length)
+      found.push(problem(['rules', i, 'match'], rule.match, 'expected every {name} once'));
     const used: [Problem['path'], string][] = rule.tags.map((tag, j) => [['rules', i, 'tags', j], tag]);
     if (rule.name !== undefined) used.push([['rules', i, 'name'], rule.name]);
     for (const [path, text] of used)

@@ -6,7 +6,7 @@ import { type EnvValue, overlay, readEnvironment } from './env.ts';
 import { packageFile } from './package-root.ts';
 import { type Problem, problemsOf } from './problem.ts';
 import { type Config, configSchema } from './schema.ts';
-import { schemasAt } from './schema-at.ts';
+import { meaningAt, schemasAt } from './schema-at.ts';
 import { type Source, sourcesOf } from './sources.ts';
 
 export interface LoadedConfig {
@@ -79,9 +79,10 @@ const parseSource = (file: string, text: string): SourceText => {
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0)
     throw new ConfigError(
-      document.errors.map(({ pos, message }) => {
+      document.errors.map(({ pos, code, message }) => {
         const { line, col } = lines.linePos(pos[0]);
-        return `${file}:${line}:${col}: not YAML: ${message.split('\n')[0]}`;
+        const what = code === 'MULTIPLE_DOCS' ? 'expected one document, not several' : message.split('\n')[0];
+        return `${file}:${line}:${col}: not YAML: ${what}`;
       }),
     );
   try {
@@ -97,7 +98,10 @@ const line = (problem: Problem, source: SourceText, env: readonly EnvValue[]): s
   const variable = env.find(({ path }) => path.every((step, i) => step === problem.path[i]));
   const where = variable ? `environment ${variable.variable}` : position(problem, source);
   if (problem.unknownKey) return `${where}: ${key}: unknown key${suggestion(problem.path)}`;
-  return `${where}: ${key}: ${problem.value === undefined ? 'missing' : shown(problem)}: ${problem.expected}`;
+  // that a text or a list belongs there is little help without what it shall say
+  const meaning = /\ba text or\b/.test(problem.expected) ? meaningAt(problem.path) : undefined;
+  const expected = meaning === undefined ? problem.expected : `${problem.expected}: ${meaning}`;
+  return `${where}: ${key}: ${problem.value === undefined ? 'missing' : shown(problem)}: ${expected}`;
 };
 
 /** A secret is never repeated, not even a wrong one. */

@@ -19,8 +19,12 @@ const TYPE_WORDS: Record<string, string> = {
   int: 'a whole number', number: 'a number', string: 'a text', boolean: 'true or false', object: 'a set of keys', array: 'a list', record: 'a set of keys',
 }; // biome-ignore format: one row of words
 
-/** What zod found, as problems: unions reduced to the branch that was meant, one problem per key. */
-export const problemsOf = (issues: readonly Issue[], input: unknown, at: Path = []): Problem[] =>
+/** What zod found, as problems: unions reduced to the branch that was meant, one problem per key (of several limits the last). */
+export const problemsOf = (issues: readonly Issue[], input: unknown): Problem[] => [
+  ...new Map(found(issues, input, []).map((problem) => [JSON.stringify(problem.path), problem])).values(),
+];
+
+const found = (issues: readonly Issue[], input: unknown, at: Path): Problem[] =>
   issues.flatMap((issue) => problemsOfIssue(issue, input, [...at, ...(issue.path as (string | number)[])]));
 
 const problemsOfIssue = (issue: Issue, input: unknown, path: Path): Problem[] => {
@@ -38,10 +42,10 @@ const problemsOfIssue = (issue: Issue, input: unknown, path: Path): Problem[] =>
 /** A branch that at least liked the kind of value is the one that was meant; else every branch is named. */
 const ofUnion = (branches: readonly (readonly Issue[])[], input: unknown, path: Path): Problem[] => {
   const meant = branches.filter((issues) => !issues.some(isWrongKind));
-  const found = (meant.length > 0 ? meant : branches).map((issues) => problemsOf(issues, input, path));
-  const deepest = found.find((problems) => problems.some((problem) => problem.path.length > path.length));
+  const ofBranches = (meant.length > 0 ? meant : branches).map((issues) => found(issues, input, path));
+  const deepest = ofBranches.find((problems) => problems.some((problem) => problem.path.length > path.length));
   if (deepest) return deepest;
-  const words = found.flat().flatMap((problem) => problem.expected.replace(/^expected /, '').split(' or '));
+  const words = ofBranches.flat().flatMap((problem) => problem.expected.replace(/^expected /, '').split(' or '));
   return [
     { path, value: valueAt(input, path), expected: `expected ${[...new Set(words)].join(' or ')}`, unknownKey: false },
   ];

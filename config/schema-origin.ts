@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { count, duration, listenAddress, size } from './values.ts';
+import { count, duration, listenAddress, size, someTime } from './values.ts';
 
 const upstreamLimits = {
-  timeout: duration.prefault('2s').describe('one exchange, connect to last byte'),
+  timeout: someTime.prefault('2s').describe('one exchange, connect to last byte'),
   parallel: count.min(1).default(8).describe('requests under way at once'),
   perSecond: z.number().positive().default(20).describe('requests a second, token bucket'),
   maxSize: size.prefault('16MiB').describe('largest body read'),
@@ -15,7 +15,7 @@ const httpOrFile = z
 /** Settings of the origin: lookup, PyPI, downloads, imaging. */
 export const originSection = z.strictObject({
   listen: listenAddress.default('127.0.0.1:8081').describe('plain HTTP, for the front door alone'),
-  deadline: duration.prefault('2500ms').describe('a badge is answered by then'),
+  deadline: someTime.prefault('2500ms').describe('a badge is answered by then'),
   contact: z.string().default('').describe('URL or mail address in the User-Agent sent to PyPI'),
   lookup: z
     .strictObject({
@@ -27,7 +27,7 @@ export const originSection = z.strictObject({
         .describe('leave out: embedded')
         .meta({ secret: true }),
       dir: z.string().default('var/lookup').describe('of the embedded store'),
-      timeout: duration.prefault('50ms').describe('what Redis may cost a request'),
+      timeout: someTime.prefault('50ms').describe('what Redis may cost a request'),
       missingTtl: duration.prefault('5m').describe('how long a package is remembered as not found'),
       stale: duration.prefault('7d').describe('how long a known record stands in when PyPI fails'),
     })
@@ -62,7 +62,7 @@ export const originSection = z.strictObject({
         .regex(/^https?:\/\/[^\s/]+(\/\S*)?$/, 'expected http(s)://host')
         .optional()
         .describe('a shields-compatible server; leave out: embedded'),
-      timeout: duration.prefault('1s').describe('of one drawing by a server'),
+      timeout: someTime.prefault('1s').describe('of one drawing by a server'),
       workers: count.min(1).default(1).describe('raster threads'),
       queue: count.min(1).default(256).describe('rasters waiting at most'),
     })

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import { originSection } from './schema-origin.ts';
-import { count, duration, listenAddress, listOf, network, originUrl, size } from './values.ts';
+import { count, duration, listenAddress, listOf, network, originUrl, size, someTime, timer } from './values.ts';
 
 const breaker = z
   .union([
     z.literal('off'),
     z.strictObject({
-      failures: count.default(5).describe('failures within the window that open it'),
-      window: duration.prefault('10s').describe('over which failures are counted'),
-      open: duration.prefault('5s').describe('how long no request is sent before one is tried again (half-open)'),
+      failures: count.min(1).default(5).describe('failures within the window that open it'),
+      window: someTime.prefault('10s').describe('over which failures are counted'),
+      open: someTime.prefault('5s').describe('how long no request is sent before one is tried again (half-open)'),
     }),
   ])
   .default('off')
@@ -29,10 +29,10 @@ const originPool = z.strictObject({
   probe: z
     .strictObject({
       path: z.string().default('/').describe('asked for with GET; a 2xx or 3xx is healthy'),
-      interval: duration.prefault('5s').describe('between two probes of a server'),
-      timeout: duration.prefault('2s').describe('of one probe'),
-      rise: count.default(2).describe('good probes in a row until a server is used again'),
-      fall: count.default(3).describe('failed probes in a row until it is not used'),
+      interval: someTime.prefault('5s').describe('between two probes of a server'),
+      timeout: someTime.prefault('2s').describe('of one probe'),
+      rise: count.min(1).default(2).describe('good probes in a row until a server is used again'),
+      fall: count.min(1).default(3).describe('failed probes in a row until it is not used'),
     })
     .optional()
     .describe('health probes; without them a server is believed healthy until a request fails'),
@@ -71,10 +71,10 @@ const limits = z.strictObject({
   headSize: size.prefault('8KiB').describe('request line and header lines together'),
   headerCount: count.default(100).describe('header lines of a request; more get 431'),
   bodySize: size.prefault('10MiB').describe('request body; larger ones get 413'),
-  headTimeout: duration.prefault('10s').describe('from the first byte of a head to its last; 408'),
-  bodyTimeout: duration.prefault('30s').describe('between two pieces of a request body'),
-  idleTimeout: duration.prefault('60s').describe('keep-alive without a request'),
-  sendTimeout: duration.prefault('30s').describe('a client that takes no byte for so long is cut off'),
+  headTimeout: timer.prefault('10s').describe('from the first byte of a head to its last; 408'),
+  bodyTimeout: timer.prefault('30s').describe('between two pieces of a request body'),
+  idleTimeout: timer.prefault('60s').describe('keep-alive without a request'),
+  sendTimeout: timer.prefault('30s').describe('a client that takes no byte for so long is cut off'),
   requestsPerConnection: count.default(0).describe('0: no limit'),
   fills: count.default(256).describe('fetches from the origin under way at once, per worker'),
   queue: count.default(1024).describe('requests waiting for a place among them; past it misses are shed with 503'),
@@ -117,14 +117,14 @@ const proxySection = z
     breaker,
     tls: tls.optional().describe('for listeners with tls: true'),
     limits: limits.prefault({}).describe('what one client, and all together, may take'),
-    connectTimeout: duration.prefault('2s').describe('to the origin'),
+    connectTimeout: someTime.prefault('2s').describe('to the origin'),
     nameservers: z
       .array(
         z.string().regex(/^([0-9.]+|\[[0-9a-fA-F:]+\]|[0-9a-fA-F:]+)(:\d+)?$/, 'expected an address or address:port'),
       )
       .default([])
       .describe("DNS servers asked for the origins' names; empty: the system's"),
-    drain: duration.prefault('30s').describe('how long SIGTERM waits for requests under way'),
+    drain: timer.prefault('30s').describe('how long SIGTERM waits for requests under way'),
     name: z
       .string()
       .regex(/^[A-Za-z][A-Za-z0-9_.:%*/-]*$/)
@@ -190,7 +190,7 @@ export const ruleSchema = z.strictObject({
     .literal('content')
     .optional()
     .describe('follow a redirect to the content URI (shields.prefix) and store the body once'),
-  deadline: duration.prefault('30s').describe('answer by then: fresh, else stale, else an error'),
+  deadline: someTime.prefault('30s').describe('answer by then: fresh, else stale, else an error'),
   jitter: z
     .number()
     .min(0)
@@ -229,7 +229,7 @@ const logSection = z.strictObject({
   roll: z
     .strictObject({
       size: size.optional().describe('a new file when the access log is as large'),
-      every: duration.optional().describe('a new file at each multiple of this time'),
+      every: someTime.optional().describe('a new file at each multiple of this time'),
       keep: count.default(14).describe('rolled files kept; older ones are deleted'),
     })
     .optional()

@@ -1,17 +1,35 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { parseDuration, parseSize } from './units.ts';
+import { formatDuration, parseDuration, parseSize } from './units.ts';
+
+/** What setTimeout takes at most, ms; for more it fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+const durationBetween = (least: number, most: number) =>
+  z
+    .union([z.string(), z.number()])
+    .transform((value, context) => {
+      const ms = parseDuration(String(value));
+      if (ms !== undefined && ms >= least && ms <= most) return ms;
+      const message =
+        ms === undefined
+          ? 'expected a duration such as 90s, 10m, 1h or 7d'
+          : ms > most
+            ? 'expected at most 24d'
+            : `expected at least ${formatDuration(least)}`;
+      context.addIssue({ code: 'custom', message });
+      return z.NEVER;
+    })
+    .meta({ format: 'duration' });
 
 /** A duration as `90s 10m 1h 7d`; milliseconds inside. */
-export const duration = z
-  .union([z.string(), z.number()])
-  .transform((value, context) => {
-    const ms = parseDuration(String(value));
-    if (ms !== undefined) return ms;
-    context.addIssue({ code: 'custom', message: 'expected a duration such as 90s, 10m, 1h or 7d' });
-    return z.NEVER;
-  })
-  .meta({ format: 'duration' });
+export const duration = durationBetween(0, Number.POSITIVE_INFINITY);
+
+/** The same for what a timer counts down. */
+export const timer = durationBetween(0, MAX_TIMER_MS);
+
+/** The same where none at all would mean giving up before beginning. */
+export const someTime = durationBetween(1, MAX_TIMER_MS);
 
 /** A size as `64MiB`, `1GB` or a count of bytes; bytes inside. */
 export const size = z

@@ -102,6 +102,21 @@ t.test('what is not YAML, not there, or names a key twice is refused with its pl
   );
 });
 
+t.test('limits: one line each, and none that a timer or a counter could not keep', async (t) => {
+  const one = (text: string) => refused(() => parseConfig(text, 'x'));
+  t.same(one('proxy: { workers: -1 }'), ['x:1:19: proxy.workers: -1: expected at least 1']);
+  t.match(one('proxy: { listen: 8080 }'), [
+    /proxy\.listen: 8080: expected a text or .*: one address or a list: host:port/,
+  ]);
+  t.same(one('proxy: { breaker: { failures: 0 } }'), ['x:1:31: proxy.breaker.failures: 0: expected at least 1']);
+  t.same(one('proxy: { drain: 30d }'), ['x:1:17: proxy.drain: "30d": expected at most 24d']);
+  t.same(one('rules: [{ match: /a, deadline: 0 }]'), ['x:1:32: rules.0.deadline: 0: expected at least 1ms']);
+  t.same(one('origin: { pypi: { timeout: 365d } }'), ['x:1:28: origin.pypi.timeout: "365d": expected at most 24d']);
+  t.ok(parseConfig('rules: [{ match: /a, ttl: 365d, deadline: 24d }]'), 'a lifetime is no timer');
+  t.same(one('a: 1\n---\nb: 2'), ['x:2:1: not YAML: expected one document, not several']);
+  t.same(one('rules: [{ match: "/{a}/{a}" }]'), ['x:1:18: rules.0.match: "/{a}/{a}": expected every {name} once']);
+});
+
 t.test('an empty file is a configuration: everything by RFC 9111', async (t) => {
   t.same(parseConfig('').rules, []);
 });
