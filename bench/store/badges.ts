@@ -113,19 +113,27 @@ export const open = (
   });
 };
 
+/** Puts under way at once, and begun in one turn of the event loop: as many as a busy front door has fills. */
+const UNDER_WAY = 1024;
+const PER_TURN = 16;
+
 /** Fills entries [from, to) through the real write path; returns how long it took in ms. */
-export const fill = async (store: Store, from: number, to: number, group = 512): Promise<number> => {
+export const fill = async (store: Store, from: number, to: number): Promise<number> => {
   const started = performance.now();
-  for (let i = from; i < to; ) {
-    const puts: Promise<unknown>[] = [];
-    for (const end = Math.min(to, i + group); i < end; i++) {
-      const now = Date.now();
-      const { key, entry } = entryOf(i, await shieldOf(store, i, now), now);
-      puts.push(store.put(key, entry, store.beginFill(key)));
-    }
-    const results = await Promise.all(puts);
-    if (results.some((result) => result !== 'stored'))
-      throw new Error(`not stored: ${results.find((result) => result !== 'stored')}`);
+  const underWay = new Set<Promise<void>>();
+  let refused: string | undefined;
+  for (let i = from; i < to && refused === undefined; i++) {
+    const now = Date.now();
+    const { key, entry } = entryOf(i, await shieldOf(store, i, now), now);
+    const put: Promise<void> = store.put(key, entry, store.beginFill(key)).then((result) => {
+      underWay.delete(put);
+      if (result !== 'stored') refused = result;
+    });
+    underWay.add(put);
+    if (i % PER_TURN === 0) await new Promise(setImmediate);
+    while (underWay.size >= UNDER_WAY) await Promise.race(underWay);
   }
+  await Promise.all(underWay);
+  if (refused !== undefined) throw new Error(`not stored: ${refused}`);
   return performance.now() - started;
 };

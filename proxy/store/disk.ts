@@ -5,9 +5,11 @@ import { TABLES, type TableName, type Tables, View } from './view.ts';
 const STATE = Buffer.from('state');
 const RESERVE = Buffer.from('reserve');
 const RESERVE_BYTES = 256 * 1024;
-/** Of operations in one transaction, and of the time that planning them may hold the event loop. */
+/** Of operations in one transaction; planning them holds the event loop for a slice at a time. */
 const BATCH = 512;
-const BATCH_MS = 8;
+const SLICE_MS = 4;
+/** Where other processes write too, a long plan is more often in vain. */
+const SHARED_SLICES = 2;
 const BATCH_BYTES = 384 * 1024;
 /** Pages that a commit replaces are free only some commits later; so that the file of a small cache does not grow by them, one operation (a page or two) per so many bytes. */
 const BYTES_PER_OPERATION = 256 * 1024;
@@ -150,7 +152,7 @@ export class Disk {
     // Let the whole event-loop turn gather: its writes are one transaction.
     await new Promise(setImmediate);
     while (this.#queue.length > 0) {
-      if (this.#last >= LOADED) await this.#gather();
+      if (this.#last >= LOADED && this.#queue.length < this.#last / 2) await this.#gather();
       await this.#batch();
     }
     this.#running = undefined;
@@ -174,7 +176,7 @@ export class Disk {
       try {
         this.#env.resetReadTxn();
         this.#reload();
-        view = this.#plan(taken);
+        view = await this.#plan(taken);
         const done = view.isEmpty || (await this.#commit(view));
         if (!done) {
           this.retries++;
@@ -196,16 +198,23 @@ export class Disk {
     }
   }
 
-  /** Plans again what was taken before, then takes more while there is time. */
-  #plan(taken: Queued[]): View {
+  /** Plans again what was taken before, then takes more; between two slices the event loop has its turn. */
+  async #plan(taken: Queued[]): Promise<View> {
     const view = new View(this.tables, this.#state);
-    const until = performance.now() + BATCH_MS;
-    for (const queued of [...taken]) if (!this.#planOne(queued, taken, view)) return this.#plan(taken);
-    const hasRoom = () => taken.length < this.#most && view.bytes < BATCH_BYTES && performance.now() < until;
-    while (this.#queue.length > 0 && (taken.length === 0 || hasRoom())) {
-      const next = this.#queue.shift()!;
-      taken.push(next);
-      if (!this.#planOne(next, taken, view)) return this.#plan(taken);
+    let slices = 1;
+    let until = performance.now() + SLICE_MS;
+    const hasRoom = () => taken.length < this.#most && view.bytes < BATCH_BYTES;
+    for (
+      let planned = 0;
+      planned < taken.length || (this.#queue.length > 0 && (planned === 0 || hasRoom()));
+      planned++
+    ) {
+      if (planned === taken.length) taken.push(this.#queue.shift()!);
+      if (!this.#planOne(taken[planned]!, taken, view)) return this.#plan(taken);
+      if (performance.now() < until) continue;
+      if (this.#shared && ++slices > SHARED_SLICES && planned + 1 >= taken.length) break;
+      await new Promise(setImmediate);
+      until = performance.now() + SLICE_MS;
     }
     this.beforeCommit(view);
     return view;

@@ -10,6 +10,13 @@ const RETRY_MS = 5_000;
 const QUIET_MS = 60_000;
 /** Errors of lmdb from here down say that the file is not as it should be (MDB_INVALID, MDB_CORRUPTED and their kin). */
 const MDB_DAMAGE = -30_790;
+/**
+ * While memory fills, V8 learns that decoded entries live long, and from then on gives birth to all of them among the old:
+ * those that only pass by become garbage that no scavenge finds. bench/store.ts, reading 300,000 URIs with cache.memory 64MiB:
+ * 313 MiB own with it, 167 without; a put costs the same.
+ */
+const keepTheYoungYoung = () => setFlagsFromString('--no-allocation-site-pretenuring');
+
 /** Looked at so often; a heap that fills faster is collected all the same, only later. */
 const HEAP_LOOK_MS = 2000;
 
@@ -38,6 +45,7 @@ const MAP_FACTOR = 1.25;
  * not even that works (a read-only or full disk) the store lives in memory and tries again every few seconds.
  */
 export const openStore = async (options: StoreOptions): Promise<Store> => {
+  keepTheYoungYoung();
   const stopReining = reinInHeap(options.cache.memory);
   const home = new EnvHome(options.cache.dir, options.shields.dir);
   const store = new DiskStore(options, home);
