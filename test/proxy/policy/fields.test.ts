@@ -22,7 +22,7 @@ t.test('ranges of a body of ten', async (t) => {
   };
   const cases: [string, string][] = [
     ['bytes=0-1', '0-2'], ['bytes=1-', '1-10'], ['bytes=-1', '9-10'], ['bytes=-50', '0-10'], ['bytes=0-99', '0-10'], ['BYTES=0-0', '0-1'],
-    ['bytes=0-1,4-5', '0-2,4-6'], ['bytes=4-5, 0-1', '4-6,0-2'], ['bytes=0-1, ,99-', '0-2'],
+    ['bytes=0-1,4-5', '0-2,4-6'], ['bytes=0-1,2-3', '0-2,2-4'], ['bytes=4-5, 0-1', '4-6,0-2'], ['bytes=0-1, ,99-', '0-2'],
     ['bytes=10-', 'unsatisfiable'], ['bytes=-0', 'unsatisfiable'], ['bytes=10-20,30-', 'unsatisfiable'],
     ['bytes=2-1', 'none'], ['bytes=', 'none'], ['bytes=-', 'none'], ['bytes=a-b', 'none'], ['items=0-1', 'none'], ['bytes 0-1', 'none'], ['bytes=0-1;4-5', 'none'],
     ['bytes=0-5,3-8', 'none'], ['bytes=0-,0-', 'none'], ['bytes=1.5-2', 'none'], ['bytes=0-1,x', 'none'],
@@ -48,6 +48,11 @@ t.test('If-Range is strong', async (t) => {
     ifRangeHolds(date(-30), { etag: undefined }, responseFacts(200, ['Last-Modified', date(-30), 'Date', date(0)])),
     false,
     'a date within a minute is weak',
+  );
+  t.equal(
+    ifRangeHolds(date(-60), { etag: undefined }, responseFacts(200, ['Last-Modified', date(-60), 'Date', date(0)])),
+    true,
+    'a minute makes it strong',
   );
 });
 
@@ -170,6 +175,8 @@ t.test('Cache-Control sent downstream', async (t) => {
   t.equal(sent(200, { 'Lacquer-Badge': 'error' }, 0), 'public, max-age=30');
   t.equal(sent(200, { 'Lacquer-Badge': 'stale' }, 10), 'public, max-age=20');
   t.equal(sent(404, {}, 0), 'public, max-age=30');
+  t.equal(sent(400, {}, 0), 'public, max-age=30');
+  t.equal(sent(399, {}, 0), 'public, max-age=3600');
   t.equal(
     sent(200, { 'Cache-Control': 's-maxage=5, must-revalidate, no-transform' }, 0),
     'max-age=3600, must-revalidate, no-transform',

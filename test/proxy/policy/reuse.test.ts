@@ -153,6 +153,13 @@ t.test('who may stand in for an error', async (t) => {
     );
   t.equal(may('max-age=10', 11, {}, {}, true), true, 'an origin that cannot be reached: as long as keep');
   t.equal(may('max-age=10', 3611, {}, {}, true), false);
+  t.equal(may('max-age=10', 34, { grace: '10s', keep: '15s' }, {}, true), true);
+  t.equal(may('max-age=10', 35, { grace: '10s', keep: '15s' }, {}, true), false, 'keep comes behind grace');
+  t.equal(
+    may('max-age=10, no-cache', 5, { staleIfError: '1h' }, {}, true),
+    false,
+    'fresh, but to be asked about each time',
+  );
   t.equal(
     may('max-age=10, stale-if-error=5', 16, {}, {}, true),
     false,
