@@ -41,6 +41,8 @@ export interface ProxyDeps {
   /** Between the workers of one machine. */
   readonly bus?: Bus;
   readonly workers: number;
+  /** For TLS sessions, shared by the workers; without them each has its own. */
+  readonly ticketKeys?: Buffer | undefined;
   /** Number of this worker, in request ids. */
   readonly worker?: number;
 }
@@ -59,6 +61,8 @@ export interface Proxy {
   /** Applied between two requests, to what is stored too. Throws, changing nothing, when the new one cannot run. */
   reload(config: Config): Promise<void>;
   reopenLogs(): void;
+  /** Session tickets of older keys mean a full handshake from now on. */
+  setTicketKeys(keys: Buffer): void;
   /** How many workers share the cache from now on. */
   setWorkers(count: number): void;
   /**
@@ -228,6 +232,7 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
   const edge = openEdge(config.proxy, {
     front, roads, admit, trusts, arrival, log, count, refused, now: clock,
     redirects: redirectRoads,
+    ticketKeys: deps.ticketKeys,
   }); // biome-ignore format: what it is made of
   const addresses: string[] = [];
   for (const listener of config.proxy.listen) addresses.push(await roads.listen(listener, edge.takerOf(listener)));
@@ -273,6 +278,7 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
       setTimeout(() => before.origins.close(), OLD_ORIGINS_MS).unref();
     },
     reopenLogs: () => accessLog.reopen(),
+    setTicketKeys: (keys) => edge.setTicketKeys(keys),
     setWorkers: (count) => store.setWorkers(count),
     async drain(deadlineMs, idleMs) {
       const http2 = Promise.race([edge.drain(), new Promise((done) => setTimeout(done, deadlineMs).unref())]);

@@ -4,12 +4,13 @@ import { WorkerMetrics } from './metrics/metrics.ts';
 import { runChild } from './supervisor/child-runtime.ts';
 
 // The process entry of a proxy worker under the supervisor.
-runChild(async (config, { log, bus, place }) => {
+runChild(async (config, { log, bus, place, ticketKeys }) => {
   const metrics = new WorkerMetrics();
-  const proxy = await startProxy(config, { log, metrics, bus, workers: place.of, worker: place.serial });
+  const proxy = await startProxy(config, { log, metrics, bus, workers: place.of, worker: place.serial, ticketKeys });
   return {
     reload: (next) => proxy.reload(next),
     reopenLogs: () => proxy.reopenLogs(),
+    setTicketKeys: (keys) => proxy.setTicketKeys(keys),
     company: (of) => proxy.setWorkers(of),
     drain: async (deadlineMs, idleMs) => {
       await proxy.drain(deadlineMs, idleMs);

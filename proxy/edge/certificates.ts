@@ -14,6 +14,9 @@ export interface Certificates {
   readonly expiresMs: number;
   /** Reads all files again, all or nothing: with one bad file the old ones stay, and false is returned. */
   reload(config: TlsConfig): boolean;
+  /** Session tickets from now on, and none of older keys. 48 bytes. */
+  setTicketKeys(keys: Buffer): void;
+  /** Called when `standard` is another. */
   onReload(callback: () => void): void;
   close(): void;
 }
@@ -21,7 +24,20 @@ export interface Certificates {
 export interface CertificatesContext {
   readonly log: { info(fields: object, message: string): void; error(fields: object, message: string): void };
   readonly count: (name: string) => void;
+  /** 48 bytes, shared by all workers, so that a session begun with one can go on with another; without them each has its own. */
+  readonly ticketKeys?: Buffer | undefined;
 }
+
+/** A certificate as read from its files. */
+interface Pair {
+  readonly options: SecureContextOptions;
+  readonly names: readonly string[];
+  readonly expiresMs: number;
+}
+
+/** Node's default is a hash of the command line, by which two workers could differ. */
+const SESSION_ID_CONTEXT = 'lacquer';
+const SESSION_SECONDS = 3600;
 
 interface Loaded {
   readonly standard: SecureContextOptions;
@@ -37,17 +53,21 @@ interface Loaded {
  */
 export const openCertificates = (
   config: TlsConfig,
-  { log, count }: CertificatesContext,
+  { log, count, ticketKeys }: CertificatesContext,
   pollMs = 2000,
 ): Certificates => {
   let current = config;
-  let loaded = load(config);
+  let keys = ticketKeys;
+  let pairs = read(config);
+  let loaded = contextsOf(pairs, keys);
   let reloaded = () => {};
   let settle: NodeJS.Timeout | undefined;
 
   const reload = (next: TlsConfig): boolean => {
     try {
-      loaded = load(next);
+      const fresh = read(next);
+      loaded = contextsOf(fresh, keys);
+      pairs = fresh;
     } catch (error) {
       count('tls_reload_failures');
       log.error({ err: error }, 'certificates not reloaded; the old ones stay');
@@ -92,6 +112,11 @@ export const openCertificates = (
       return loaded.expiresMs;
     },
     reload,
+    setTicketKeys: (next) => {
+      keys = next;
+      loaded = contextsOf(pairs, keys);
+      reloaded();
+    },
     onReload: (callback) => {
       reloaded = callback;
     },
@@ -102,31 +127,43 @@ export const openCertificates = (
   };
 };
 
-const load = (config: TlsConfig): Loaded => {
-  const byName = new Map<string, SecureContext>();
-  let standard: { readonly options: SecureContextOptions; readonly context: SecureContext } | undefined;
-  let expiresMs = Number.POSITIVE_INFINITY;
-  for (const { cert, key, names } of config.certificates) {
+/** Throws when a file is missing or broken. */
+const read = (config: TlsConfig): Pair[] =>
+  config.certificates.map(({ cert, key, names }) => {
     const pem = readFileSync(cert);
     const certificate = new X509Certificate(pem);
-    const options: SecureContextOptions = {
-      cert: pem,
-      key: readFileSync(key),
-      minVersion: config.minVersion,
-      maxVersion: 'TLSv1.3',
-      honorCipherOrder: true,
-      // renegotiation is work for the asking, and TLS 1.3 and HTTP/2 have none
-      secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+    return {
+      options: {
+        cert: pem,
+        key: readFileSync(key),
+        minVersion: config.minVersion,
+        maxVersion: 'TLSv1.3',
+        honorCipherOrder: true,
+        // renegotiation is work for the asking, and TLS 1.3 and HTTP/2 have none
+        secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
+      },
+      names: (names.length > 0 ? names : namesIn(certificate)).map((name) => name.toLowerCase()),
+      expiresMs: Date.parse(certificate.validTo),
     };
-    const context = tls.createSecureContext(options);
-    standard ??= { options, context };
-    expiresMs = Math.min(expiresMs, Date.parse(certificate.validTo));
+  });
+
+/** Throws when a certificate and its key do not fit. */
+const contextsOf = (pairs: readonly Pair[], ticketKeys: Buffer | undefined): Loaded => {
+  const byName = new Map<string, SecureContext>();
+  const contexts = pairs.map(({ options, names }) => {
+    const complete = {
+      ...options,
+      sessionIdContext: SESSION_ID_CONTEXT,
+      sessionTimeout: SESSION_SECONDS,
+      ...(ticketKeys && { ticketKeys }),
+    };
+    const context = tls.createSecureContext(complete);
     // the first certificate of a name has it, so that the order in the file is the order of choice
-    for (const name of (names.length > 0 ? names : namesIn(certificate)).map((name) => name.toLowerCase())) {
-      if (!byName.has(name)) byName.set(name, context);
-    }
-  }
-  return { standard: standard!.options, first: standard!.context, byName, expiresMs };
+    for (const name of names) if (!byName.has(name)) byName.set(name, context);
+    return { options: complete, context };
+  });
+  const { options, context } = contexts[0]!;
+  return { standard: options, first: context, byName, expiresMs: Math.min(...pairs.map(({ expiresMs }) => expiresMs)) };
 };
 
 /** DNS names of the subjectAltName extension; those with odd characters (Node quotes them) are left out. */

@@ -21,6 +21,7 @@ export interface EdgeContext {
   readonly arrival: (peer: Peer, rawHeaders: readonly string[]) => Arrival;
   readonly now: () => number;
   readonly log: CertificatesContext['log'];
+  readonly ticketKeys: Buffer | undefined;
   readonly count: (name: string) => void;
   readonly refused: (request: RefusedRequest) => void;
 }
@@ -28,6 +29,8 @@ export interface EdgeContext {
 export interface Edge {
   /** What takes the sockets a listener accepts; undefined: nothing stands before HTTP there, the roads take them as they are. */
   takerOf(listener: Pick<ListenerConfig, 'tls' | 'redirect'>): ((socket: Socket) => void) | undefined;
+  /** See Certificates.setTicketKeys. */
+  setTicketKeys(keys: Buffer): void;
   /** Settings of the next connection; false, changing nothing, when the certificates cannot be read. */
   reload(proxy: Config['proxy']): boolean;
   /** Resolves when no HTTP/2 connection is left. */
@@ -107,6 +110,7 @@ export const openEdge = (config: Config['proxy'], context: EdgeContext): Edge =>
       if (!listener.tls && !listener.redirect && proxy.proxyProtocolFrom.length === 0) return undefined;
       return (socket) => take(socket, listener);
     },
+    setTicketKeys: (keys) => tls?.certificates.setTicketKeys(keys),
     reload: (next) => {
       if (next.tls && tls && !tls.certificates.reload(next.tls)) return false;
       senders = networksOf(next.proxyProtocolFrom);

@@ -10,6 +10,7 @@ export interface ChildBody {
   /** Throws when it cannot run on `config`; then the old one still holds. */
   reload(config: Config): Promise<void>;
   reopenLogs(): void;
+  setTicketKeys?(keys: Buffer): void;
   /** How many of its kind run from now on; during a replacement old and new ones together. */
   company(of: number): void;
   /** Resolves when nothing accepted is left, at the deadline at the latest; idle clients may send one more for `idleMs`. */
@@ -24,6 +25,7 @@ export interface ChildContext {
   readonly log: Logger;
   readonly bus: Bus;
   readonly place: Place;
+  readonly ticketKeys: Buffer | undefined;
 }
 
 const DELTA_EVERY_MS = 1000;
@@ -37,21 +39,23 @@ export const runChild = (start: (config: Config, context: ChildContext) => Promi
   let body: ChildBody | undefined;
   let isLeaving = false;
   let company: number | undefined;
+  let ticketKeys: Buffer | undefined;
   const listeners: ((message: BusMessage) => void)[] = [];
   const bus: Bus = {
     send: (message) => tell({ type: 'bus', message }),
     onMessage: (callback) => void listeners.push(callback),
   };
 
-  const begin = async (config: Config, place: Place): Promise<void> => {
+  const begin = async (config: Config, place: Place, keysAtStart: Buffer | undefined): Promise<void> => {
     const { log, reopen, close } = await openLog(config.log, { pid: process.pid });
     process.on('uncaughtException', (error) => die(log, error));
     process.on('unhandledRejection', (error) => {
       if (isLmdbCommitError(error)) log.error({ err: error }, 'the store could not write');
       else die(log, error);
     });
-    body = await start(config, { log, bus, place });
+    body = await start(config, { log, bus, place, ticketKeys: keysAtStart });
     const running = body;
+    if (ticketKeys) running.setTicketKeys?.(ticketKeys);
     if (company !== undefined) running.company(company);
     setLevel = (level) => {
       log.level = level;
@@ -91,7 +95,7 @@ export const runChild = (start: (config: Config, context: ChildContext) => Promi
   const hear = async (message: ToChild): Promise<void> => {
     switch (message.type) {
       case 'start':
-        return begin(message.config, message.place).catch((error: unknown) => {
+        return begin(message.config, message.place, bytesOf(message.ticketKeys)).catch((error: unknown) => {
           tell({ type: 'failed', reason: reasonOf(error) });
           process.exitCode = 1;
           setTimeout(() => process.exit(1), 100);
@@ -107,6 +111,9 @@ export const runChild = (start: (config: Config, context: ChildContext) => Promi
       case 'company':
         company = message.of;
         return body?.company(company);
+      case 'tickets':
+        ticketKeys = Buffer.from(message.keys, 'base64');
+        return body?.setTicketKeys?.(ticketKeys);
       case 'reopen':
         return reopenAll();
       case 'drain':
@@ -145,6 +152,8 @@ const answer = async (
     (error: unknown): FromChild => ({ type: 'answer', id, error: reasonOf(error) }),
   );
 };
+
+const bytesOf = (base64: string | undefined) => (base64 === undefined ? undefined : Buffer.from(base64, 'base64'));
 
 const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 

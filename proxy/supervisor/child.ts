@@ -19,6 +19,8 @@ export interface ChildOptions {
   readonly entry: string;
   readonly config: Config;
   readonly place: Place;
+  /** See ToChild. */
+  readonly ticketKeys: string | undefined;
   /** Sockets it gets, as file descriptors from 4 on, in this order. */
   readonly fds: readonly number[];
 }
@@ -114,7 +116,12 @@ export class Child extends EventEmitter<ChildEvents> {
     this.heardMs = performance.now();
     switch (message.type) {
       case 'listening-for-start':
-        this.send({ type: 'start', config: this.#options.config, place: this.place });
+        this.send({
+          type: 'start',
+          config: this.#options.config,
+          place: this.place,
+          ticketKeys: this.#options.ticketKeys,
+        });
         break;
       case 'ready':
         if (this.state === 'starting') this.state = 'ready';

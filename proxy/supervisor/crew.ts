@@ -8,6 +8,8 @@ import { Child } from './child.ts';
 export interface Orders {
   readonly config: Config;
   readonly fds: readonly number[];
+  /** Of TLS session tickets, base64; undefined: for those who speak no TLS. */
+  readonly ticketKeys?: string;
   /** How many children there should be. */
   readonly count: number;
 }
@@ -143,16 +145,22 @@ export class Crew {
     for (const child of this.#children) child.kill();
   }
 
+  setTicketKeys(keys: string): void {
+    this.#orders = { ...this.#orders, ticketKeys: keys };
+    for (const child of this.#children) child.send({ type: 'tickets', keys });
+  }
+
   reopenLogs(): void {
     for (const child of this.#children) child.send({ type: 'reopen' });
   }
 
   #fork(): Child {
-    const { config, fds } = this.#orders;
+    const { config, fds, ticketKeys } = this.#orders;
     const child = new Child({
       entry: this.#entry,
       config,
       fds,
+      ticketKeys,
       place: { serial: ++this.#serial, of: this.#companyWith(1) },
     });
     this.#children.add(child);

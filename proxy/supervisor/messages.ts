@@ -4,9 +4,11 @@ import type { MetricsDelta } from '../metrics/metrics-delta.ts';
 
 /** What the primary tells a child. */
 export type ToChild =
-  | { readonly type: 'start'; readonly config: Config; readonly place: Place }
+  | { readonly type: 'start'; readonly config: Config; readonly place: Place; readonly ticketKeys: string | undefined }
   | { readonly type: 'reload'; readonly config: Config }
   | { readonly type: 'reopen' }
+  /** Base64 of 48 bytes. */
+  | { readonly type: 'tickets'; readonly keys: string }
   | { readonly type: 'company'; readonly of: number }
   | { readonly type: 'drain'; readonly deadlineMs: number; readonly idleMs: number }
   | { readonly type: 'bus'; readonly message: BusMessage }

@@ -8,7 +8,7 @@ export const workerCount = ({ proxy: { workers } }: Config): number =>
   workers === 'auto' ? availableParallelism() : Math.max(1, workers);
 
 /** The configuration as a proxy worker sees it: its listeners are descriptors handed to it. */
-export const workerOrders = (config: Config, sockets: readonly HeldSocket[]): Orders => ({
+export const workerOrders = (config: Config, sockets: readonly HeldSocket[], ticketKeys: string): Orders => ({
   config: {
     ...config,
     proxy: {
@@ -17,6 +17,7 @@ export const workerOrders = (config: Config, sockets: readonly HeldSocket[]): Or
     },
   },
   fds: sockets.map(({ fd }) => fd),
+  ticketKeys,
   count: workerCount(config),
 });
 

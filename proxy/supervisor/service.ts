@@ -15,12 +15,14 @@ import { differs, needsNewOrigin, needsNewWorkers, originOrders, workerOrders } 
 import { ListenError } from './sockets.ts';
 import { suspectDatabase } from './suspect-database.ts';
 import { notifySystemd, reloadingState } from './systemd.ts';
+import { TicketKeys } from './ticket-keys.ts';
 
 /** The service as a whole: what it holds (folders, sockets, processes) and what is done to it, one thing at a time. */
 export class Service {
   readonly #options: SuperviseOptions;
   readonly #appLog: AppLog;
   readonly #totals = new MetricsTotals();
+  readonly #tickets = new TicketKeys((keys) => this.#workers?.setTicketKeys(keys));
   readonly #loaded: LoadedConfig;
   /** From `start` on. */
   #held: Holdings | undefined;
@@ -60,7 +62,13 @@ export class Service {
     if (originEntry && origin)
       this.#origin = new Crew('origin', originEntry, originOrders(config, origin), log, this.#crewEvents('origin'));
     if (workerEntry)
-      this.#workers = new Crew('worker', workerEntry, workerOrders(config, listeners), log, this.#crewEvents('worker'));
+      this.#workers = new Crew(
+        'worker',
+        workerEntry,
+        workerOrders(config, listeners, this.#tickets.keys),
+        log,
+        this.#crewEvents('worker'),
+      );
     await Promise.all([this.#origin?.start(), this.#workers?.start()]);
     this.#admin = await this.#openAdmin(config);
     this.#unwatch = watchConfig(this.#loaded.file, () => this.#inTurn(() => this.reload(false)));
@@ -113,6 +121,7 @@ export class Service {
   /** Ends whatever is left, however far the start came. */
   async close(): Promise<void> {
     this.#unwatch?.();
+    this.#tickets.close();
     this.#workers?.killAll();
     this.#origin?.killAll();
     await this.#admin?.close();
@@ -150,7 +159,7 @@ export class Service {
   async #switchProcesses(before: Holdings, next: Holdings): Promise<void> {
     const isNew = needsNewWorkers(before.config, next.config);
     const turn = async ({ config, listeners }: Holdings) => {
-      const orders = workerOrders(config, listeners);
+      const orders = workerOrders(config, listeners, this.#tickets.keys);
       if (isNew) return this.#workers?.roll(orders);
       const refusal = await this.#workers?.reload(orders.config);
       if (refusal !== undefined) throw new StartError(refusal);

@@ -25,7 +25,14 @@ export interface FrontDoor {
 export const frontDoor = async (
   t: Teardown,
   origin: string,
-  options: { rules?: ConfigInput['rules']; proxy?: object; cache?: object; clock?: { now: number }; dir?: string } = {},
+  options: {
+    rules?: ConfigInput['rules'];
+    proxy?: object;
+    cache?: object;
+    clock?: { now: number };
+    dir?: string;
+    ticketKeys?: Buffer;
+  } = {},
 ): Promise<FrontDoor> => {
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'lacquer-'));
   const config = configSchema.parse({
@@ -42,6 +49,7 @@ export const frontDoor = async (
     metrics,
     workers: 1,
     ...(clock && { clock: () => clock.now }),
+    ticketKeys: options.ticketKeys,
   });
   const door: FrontDoor = { proxy, port: Number(proxy.addresses[0]!.split(':').pop()), config, metrics, dir, clock };
   t.teardown(async () => {

@@ -16,7 +16,7 @@ const cacheable = (t: Test) =>
     response.writeHead(200, { 'cache-control': 'max-age=60' }).end(`${request.method} ${request.url}`),
   );
 
-const secure = async (t: Test, proxy: object = {}) => {
+const secure = async (t: Test, proxy: object = {}, ticketKeys?: Buffer) => {
   const dir = t.testdir({});
   const a = selfSigned(join(dir, 'a'), ['a.example', '*.wild.example']);
   const b = selfSigned(join(dir, 'b'), ['b.example']);
@@ -27,6 +27,7 @@ const secure = async (t: Test, proxy: object = {}) => {
       tls: { certificates: [a, b], hsts: 'max-age=300' },
       ...proxy,
     },
+    ...(ticketKeys && { ticketKeys }),
   });
   return { door, origin, dir, a, b };
 };
@@ -49,6 +50,47 @@ const conversation = async (socket: net.Socket, bytes: string): Promise<string> 
 };
 const GET = (path = '/x', more = '') =>
   `GET ${path} HTTP/1.1\r\nHost: site.example\r\nConnection: close\r\n${more}\r\n`;
+
+/** The ticket of a new connection, and whether `ticket` was taken for it. */
+const resumed = async (door: FrontDoor, maxVersion: 'TLSv1.2' | 'TLSv1.3', ticket?: Buffer) => {
+  const socket = tls.connect({
+    port: door.port,
+    host: '127.0.0.1',
+    servername: 'a.example',
+    rejectUnauthorized: false,
+    maxVersion,
+    ...(ticket && { session: ticket }),
+  });
+  // 1.3 sends tickets behind the handshake, with the first answer at the latest
+  const session = once(socket, 'session') as Promise<[Buffer]>;
+  await once(socket, 'secureConnect');
+  socket.write(GET());
+  socket.resume();
+  const reused = socket.isSessionReused();
+  const next = reused ? ticket! : (await session)[0];
+  socket.destroy();
+  return { reused, ticket: next };
+};
+
+t.test('a TLS session begun with one worker goes on with another, until the keys change', async (t) => {
+  const keys = Buffer.alloc(48, 'k');
+  const [one, two, stranger] = [
+    await secure(t, {}, keys),
+    await secure(t, {}, keys),
+    await secure(t, {}, Buffer.alloc(48, 'other')),
+  ];
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const first = await resumed(one.door, version);
+    t.notOk(first.reused);
+    t.ok((await resumed(one.door, version, first.ticket)).reused, `${version}: the same worker`);
+    t.ok((await resumed(two.door, version, first.ticket)).reused, `${version}: another with the same keys`);
+    t.notOk((await resumed(stranger.door, version, first.ticket)).reused, `${version}: one with other keys`);
+    two.door.proxy.setTicketKeys(Buffer.alloc(48, version));
+    t.notOk((await resumed(two.door, version, first.ticket)).reused, `${version}: keys that have changed`);
+    two.door.proxy.setTicketKeys(keys);
+    t.ok((await resumed(two.door, version, first.ticket)).reused);
+  }
+});
 
 t.test('certificates by server name: exact, wildcard, the first one for all others', async (t) => {
   const { door } = await secure(t);

@@ -3,6 +3,7 @@ import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, writeFile
 import type http from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
+import tls from 'node:tls';
 import { Command } from 'commander';
 import t from 'tap';
 import { addCheckCommand } from '../../../cli/check.ts';
@@ -11,6 +12,7 @@ import type { CliIo } from '../../../cli/log-io.ts';
 import { addPurgeCommand } from '../../../cli/purge.ts';
 import { addStatsCommand } from '../../../cli/stats.ts';
 import { packageFile } from '../../../config/package-root.ts';
+import { selfSigned } from '../edge/certificate.ts';
 import { ask, askJson, constantLoad } from './fixture/clients.ts';
 import { home, lacquer, type Running } from './fixture/process.ts';
 
@@ -202,6 +204,37 @@ t.test('a socket of systemd takes the place of the configured address; readiness
   t.equal(await service.ended, 0);
   const told = readFileSync(join(dir, 'notified'), 'utf8');
   t.match(told, /READY=1.*\n.*RELOADING=1 MONOTONIC_USEC=\d+\n.*READY=1\n.*STOPPING=1/);
+});
+
+t.test('a TLS session goes on with the worker that came in place of its own; over a socket file too', async (t) => {
+  const { dir, started } = home(t);
+  const pair = selfSigned(join(dir, 'x'), ['site.example']);
+  const path = join(dir, 'public.sock');
+  const file = join(dir, 'x.yaml');
+  writeFileSync(
+    file,
+    `proxy: { listen: [{ address: "unix:${path}", tls: true }], tls: { certificates: [${JSON.stringify(pair)}] }, admin: "off", workers: 2 }`,
+  );
+  const { LACQUER_PROXY__LISTEN: _, LACQUER_PROXY__ADMIN: __, ...env } = environment(dir);
+  const service = started(lacquer(['proxy', '-c', file], env));
+  await service.says(/front door {2}unix:/);
+  const visit = async (session?: Buffer) => {
+    const socket = tls.connect({ path, rejectUnauthorized: false, maxVersion: 'TLSv1.2', ...(session && { session }) });
+    await once(socket, 'secureConnect');
+    socket.write('GET /x HTTP/1.1\r\nHost: site.example\r\nConnection: close\r\n\r\n');
+    const [answer] = await once(socket, 'data');
+    const visited = { answer: String(answer), reused: socket.isSessionReused(), session: socket.getSession()! };
+    socket.destroy();
+    return visited;
+  };
+  const first = await visit();
+  t.match(first.answer, /^HTTP\/1\.1 502/, 'no origin there, but it answers');
+  for (let i = 0; i < 8; i++) t.ok((await visit(first.session)).reused, 'whichever worker takes it');
+  service.child.kill('SIGUSR2');
+  await service.says(/"msg":"restarted"/);
+  for (let i = 0; i < 4; i++) t.ok((await visit(first.session)).reused, 'a new one too');
+  service.child.kill('SIGTERM');
+  t.equal(await service.ended, 0);
 });
 
 t.test(
