@@ -20,6 +20,8 @@ export interface Fault {
   readonly cutsBodies?: true;
   /** Child processes that may die. */
   readonly deaths?: number;
+  /** Until all is well again, where the program itself leaves off asking for a while. */
+  readonly recoveryMs?: number;
   /** What shows that the fault was there; without it a test of nothing would pass. */
   readonly felt: (stage: Stage, report: LoadReport) => boolean | Promise<boolean>;
   /** Why it cannot be tried on this machine; undefined: it can. */
@@ -49,8 +51,8 @@ const mood = (name: string, which: Mood, more: Pick<Fault, 'cutsBodies'> = {}): 
     origin.mood = 'well';
   },
 }); // biome-ignore format: one fault
-const pypi = (name: string, which: PypiMood): Fault => ({
-  name, stage: BADGES, felt: missesFail,
+const pypi = (name: string, which: PypiMood, more: Pick<Fault, 'recoveryMs'> = {}): Fault => ({
+  name, stage: BADGES, felt: missesFail, ...more,
   begin: ({ pypi }) => {
     pypi.mood = which;
   },
@@ -119,7 +121,8 @@ export const FAULTS: readonly Fault[] = [
   },
   { name: 'Redis flushed', stage: REDIS, felt: always, cannot: program('redis-cli'), begin: (stage) => redis(stage, 'FLUSHALL'), end: () => undefined },
   pypi('PyPI 429', 'too-many'),
-  pypi('PyPI 500', 'errors'),
+  // the origin leaves PyPI alone for 5 s after a run of failures, then for twice as long: never longer than the fault and 5 s
+  pypi('PyPI 500', 'errors', { recoveryMs: 15_000 }),
   pypi('PyPI hangs', 'silent'),
   pypi('PyPI huge', 'huge'),
   pypi('PyPI is a captive portal', 'html'),

@@ -50,7 +50,9 @@ export const startLoad = (
   next: (n: number) => Wanted,
   judge: (wanted: Wanted, answer: Answer) => Verdict,
 ) => {
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 64, scheduling: 'lifo' });
+  // misses that hang must not hold up hits here, before the front door sees them
+  const agentOf = () => new http.Agent({ keepAlive: true, maxSockets: 64, scheduling: 'lifo' });
+  const agents: Record<Kind, http.Agent> = { hit: agentOf(), stale: agentOf(), miss: agentOf() };
   const report: LoadReport = { by: { hit: tally(), stale: tally(), miss: tally() }, stallMs: 0, examples: [] };
   const stalls = monitorEventLoopDelay({ resolution: 5 });
   stalls.enable();
@@ -62,7 +64,7 @@ export const startLoad = (
     const startedMs = performance.now();
     const sums = report.by[wanted.kind];
     sums.requests++;
-    return ask(port, wanted.path, agent).then(
+    return ask(port, wanted.path, agents[wanted.kind]).then(
       (answer) => {
         const verdict = judge(wanted, answer);
         sums[verdict]++;
@@ -96,7 +98,7 @@ export const startLoad = (
     stop: async (): Promise<LoadReport> => {
       clearInterval(timer);
       await Promise.all(pending);
-      agent.destroy();
+      for (const agent of Object.values(agents)) agent.destroy();
       stalls.disable();
       report.stallMs = stalls.max / 1e6;
       return report;

@@ -22,6 +22,8 @@ export interface Played {
 /** Allowed past the deadline, for a machine that is busy with the test itself. */
 const SLACK_MS = 1500;
 const RECOVERY_MS = 10_000;
+/** Outcomes told of a recovery that failed. */
+const MAX_TOLD = 6;
 
 /** One fault under constant load: healthy, broken, healthy again. */
 export const play = async (fault: Fault, stage: Stage, timing: Timing): Promise<Played> => {
@@ -31,7 +33,7 @@ export const play = async (fault: Fault, stage: Stage, timing: Timing): Promise<
   await fault.begin(stage);
   await pause(timing.faultMs);
   await fault.end(stage);
-  const { recoveredMs, last } = await recovery(stage);
+  const { recoveredMs, met } = await recovery(stage, fault.recoveryMs ?? RECOVERY_MS);
   await pause(timing.healthyMs);
   const report = await load.stop();
 
@@ -48,7 +50,7 @@ export const play = async (fault: Fault, stage: Stage, timing: Timing): Promise<
   const allowedMs = stage.deadlineMs + SLACK_MS + 2 * report.stallMs;
   if (worstMs > allowedMs)
     problems.push(`an answer took ${Math.round(worstMs)} ms; ${Math.round(allowedMs)} are allowed`);
-  if (recoveredMs === undefined) problems.push(`not well again after ${RECOVERY_MS} ms: ${last}`);
+  if (recoveredMs === undefined) problems.push(`not well again after ${fault.recoveryMs ?? RECOVERY_MS} ms: ${met}`);
   if (stage.program.child.exitCode !== null) problems.push('the program ended');
   else if (timing.countersMs > 0) {
     await pause(timing.countersMs);
@@ -59,27 +61,34 @@ export const play = async (fault: Fault, stage: Stage, timing: Timing): Promise<
   return { fault: fault.name, report, recoveredMs, problems };
 };
 
-/** Asks for what nobody asked before until the answer is right. */
-const recovery = async (stage: Stage): Promise<{ recoveredMs: number | undefined; last: string }> => {
+/** Asks for what nobody asked before until the answer is right; `met`: what came instead, each with how often and when last. */
+const recovery = async (stage: Stage, withinMs: number): Promise<{ recoveredMs: number | undefined; met: string }> => {
   const beganMs = performance.now();
-  let last = '';
-  for (let n = 0; performance.now() - beganMs < RECOVERY_MS; n++) {
+  const outcomes = new Map<string, { times: number; atMs: number }>();
+  const note = (outcome: string) => {
+    const known = outcomes.get(outcome);
+    if (known || outcomes.size < MAX_TOLD)
+      outcomes.set(outcome, { times: (known?.times ?? 0) + 1, atMs: Math.round(performance.now() - beganMs) });
+  };
+  const met = () =>
+    [...outcomes].map(([outcome, { times, atMs }]) => `${times} times ${outcome}, last after ${atMs} ms`).join('; ');
+  for (let n = 0; performance.now() - beganMs < withinMs; n++) {
     const wanted = stage.next(n);
     if (wanted.kind !== 'miss') continue;
     const isRight = await ask(stage.port, wanted.path).then(
       (answer) => {
-        last = `${answer.status} ${answer.headers['cache-status']}`;
+        note(`${answer.status} ${answer.headers['cache-status']}`);
         return stage.judge(wanted, answer) === 'right';
       },
       (error: Error) => {
-        last = error.message;
+        note(error.message);
         return false;
       },
     );
-    if (isRight) return { recoveredMs: performance.now() - beganMs, last };
+    if (isRight) return { recoveredMs: performance.now() - beganMs, met: met() };
     await pause(25);
   }
-  return { recoveredMs: undefined, last };
+  return { recoveredMs: undefined, met: met() };
 };
 
 const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));

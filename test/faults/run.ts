@@ -9,6 +9,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: '' },
     rate: { type: 'string', default: '300' },
     seconds: { type: 'string', default: '6' },
+    workers: { type: 'string' },
   },
 });
 const timing = {
@@ -49,7 +50,7 @@ const cells = ({ fault, report: { by }, recoveredMs }: Played) => {
   ];
 };
 
-/** `npm run faults [-- --only WORD] [--rate N] [--seconds N]`: each fault on a program of its own; a table. Exit code 1 when one was not withstood. */
+/** `npm run faults [-- --only WORD] [--rate N] [--seconds N] [--workers N]`: each fault on a program of its own; a table. Exit code 1 when one was not withstood. */
 const main = async () => {
   console.log(`${timing.perSecond} requests a second; ${timing.faultMs / 1000} s of each fault\n`);
   console.log(row(HEAD));
@@ -60,7 +61,13 @@ const main = async () => {
       console.log(`${row([fault.name])} skipped: ${why}`);
       continue;
     }
-    const stage = await openStage(fault.stage);
+    const stage = await openStage({
+      ...fault.stage,
+      proxy: (dir, disk) => ({
+        ...(values.workers && { workers: Number(values.workers) }),
+        ...fault.stage.proxy?.(dir, disk),
+      }),
+    });
     const played = await play(
       fault,
       stage,
