@@ -280,8 +280,13 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     reopenLogs: () => accessLog.reopen(),
     setTicketKeys: (keys) => edge.setTicketKeys(keys),
     setWorkers: (count) => store.setWorkers(count),
-    async drain(deadlineMs, idleMs) {
-      const http2 = Promise.race([edge.drain(), new Promise((done) => setTimeout(done, deadlineMs).unref())]);
+    async drain(deadlineMs, idleMs = 0) {
+      roads.stop();
+      redirects?.stop();
+      const late = (ms: number) => new Promise((done) => setTimeout(done, ms).unref());
+      // a client in the middle of its handshake has a request that nobody else will answer
+      await Promise.race([edge.entered(), late(Math.min(idleMs, deadlineMs))]);
+      const http2 = Promise.race([edge.drain(idleMs), late(deadlineMs)]);
       await Promise.all([roads.drain(deadlineMs, idleMs), redirects?.drain(deadlineMs, idleMs), http2]);
       edge.close();
     },

@@ -33,8 +33,10 @@ export interface Edge {
   setTicketKeys(keys: Buffer): void;
   /** Settings of the next connection; false, changing nothing, when the certificates cannot be read. */
   reload(proxy: Config['proxy']): boolean;
-  /** Resolves when no HTTP/2 connection is left. */
-  drain(): Promise<void>;
+  /** Resolves when no connection is on its way to a road: PROXY header or handshake not done. */
+  entered(): Promise<void>;
+  /** Resolves when no HTTP/2 connection is left; see Http2Road.drain. */
+  drain(idleMs: number): Promise<void>;
   close(): void;
   readonly http2Sessions: number;
   /** When the first certificate runs out, epoch ms; undefined without TLS. */
@@ -51,6 +53,12 @@ export const openEdge = (config: Config['proxy'], context: EdgeContext): Edge =>
   let senders: Networks = networksOf(config.proxyProtocolFrom);
   const tls: TlsEdge | undefined = config.tls && openTls(config.tls, config.limits.headTimeout, context);
   const draining: (() => void)[] = [];
+  /** Connections that no road has yet. Bounded by limits.connections. */
+  const entering = new Set<Socket>();
+  let allEntered: (() => void) | undefined;
+  const leaves = (socket: Socket) => {
+    if (entering.delete(socket) && entering.size === 0) allEntered?.();
+  };
 
   const http2: Http2Road = openHttp2({
     front: context.front,
@@ -75,6 +83,7 @@ export const openEdge = (config: Config['proxy'], context: EdgeContext): Edge =>
 
   const secured = (socket: Socket, address: string) =>
     tls?.accept(socket, (secure) => {
+      leaves(socket);
       if (secure.alpnProtocol === 'h2') http2.accept(secure, { address, trusted: context.trusts(address) });
       else context.roads.accept(secure, { tls: true, remoteAddress: address, admitted: true });
     });
@@ -88,11 +97,14 @@ export const openEdge = (config: Config['proxy'], context: EdgeContext): Edge =>
       socket.allowHalfOpen = false;
       return secured(socket, address);
     }
+    leaves(socket);
     const roads = listener.redirect ? context.redirects() : context.roads;
     roads.accept(socket, { tls: false, remoteAddress: address, admitted: true });
   };
 
   const take = (socket: Socket, listener: Pick<ListenerConfig, 'tls' | 'redirect'>) => {
+    entering.add(socket);
+    socket.once('close', () => leaves(socket));
     const peer = plainAddress(socket.remoteAddress ?? 'unix');
     if (!senders(peer)) return enter(socket, listener, peer);
     socket.on('error', ignore);
@@ -117,9 +129,14 @@ export const openEdge = (config: Config['proxy'], context: EdgeContext): Edge =>
       proxy = next;
       return true;
     },
-    drain: () =>
+    entered: () =>
       new Promise((done) => {
-        http2.drain();
+        if (entering.size === 0) return done();
+        allEntered = done;
+      }),
+    drain: (idleMs) =>
+      new Promise((done) => {
+        http2.drain(idleMs);
         if (http2.sessions === 0) return done();
         draining.push(done);
       }),

@@ -37,10 +37,11 @@ export interface Http2Road {
   /** A connection on which ALPN chose h2. */
   accept(socket: TLSSocket, peer: Http2Peer): void;
   /**
-   * Announces the end (GOAWAY) on every connection. Requests under way are answered; one sent meanwhile has a number past the
-   * announced last one, by which its client knows that it was not looked at and may be sent again elsewhere (RFC 9113 6.8).
+   * Every connection may bring one request more within `idleMs`, with which its end is announced (GOAWAY); without one it is
+   * announced then. What is under way is answered; a request that crosses the announcement has a number past the last one it
+   * names, by which its client knows that it was not looked at and may be sent again elsewhere (RFC 9113 6.8).
    */
-  drain(): void;
+  drain(idleMs: number): void;
   readonly sessions: number;
   close(): void;
 }
@@ -57,7 +58,7 @@ const CLOSE_MS = 1000;
 export const openHttp2 = (context: Http2Context): Http2Road => {
   /** What ends each gently. Bounded by limits.connections. */
   const sessions = new Map<ServerHttp2Session, () => void>();
-  let draining = false;
+  let draining: 'no' | 'after a request' | 'now' = 'no';
 
   const accept = (socket: TLSSocket, peer: Http2Peer): void => {
     const { limits } = context;
@@ -112,10 +113,12 @@ export const openHttp2 = (context: Http2Context): Http2Road => {
           session.destroy(undefined, http2.constants.NGHTTP2_ENHANCE_YOUR_CALM);
         });
         if (++requests === limits.requestsPerConnection) end();
+        // streams that came in the same read are looked at too
+        else if (draining !== 'no') setImmediate(end);
         begin(stream, headers, flags, rawHeaders ?? [], peer);
       },
     );
-    if (draining) end();
+    if (draining === 'now') end();
   };
 
   const begin = (
@@ -152,9 +155,14 @@ export const openHttp2 = (context: Http2Context): Http2Road => {
 
   return {
     accept,
-    drain: () => {
-      draining = true;
-      for (const end of sessions.values()) end();
+    drain: (idleMs) => {
+      const endAll = () => {
+        draining = 'now';
+        for (const end of sessions.values()) end();
+      };
+      draining = 'after a request';
+      if (idleMs === 0) endAll();
+      else setTimeout(endAll, idleMs).unref();
     },
     get sessions() {
       return sessions.size;

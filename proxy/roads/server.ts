@@ -41,6 +41,8 @@ export interface Roads {
   listen(listener: Pick<ListenerConfig, 'address'> | Server, take?: (socket: Socket) => void): Promise<string>;
   /** Takes over a connected socket whose first HTTP/1 byte has not been read, or was put back with unshift. */
   accept(socket: Socket, from: From): void;
+  /** Accepts no more; every answer from now on is its connection's last. */
+  stop(): void;
   /**
    * Accepts no more and lets requests under way finish. A kept-alive client without one may send one more within `idleMs`
    * (answered with Connection: close), so that none meets a closed door with its request on the way; then it is closed.
@@ -172,9 +174,15 @@ export const createRoads = (options: RoadOptions): Roads => {
     wheel.close();
     clock.close();
   };
-  let stopped: Promise<unknown> = Promise.resolve();
+  let stopped: Promise<unknown> | undefined;
+  const stop = () => {
+    draining = true;
+    stopped ??= stopListening();
+    for (const connection of connections) connection.closeAfter();
+  };
 
   return {
+    stop,
     listen,
     accept,
     nextId,
@@ -185,9 +193,7 @@ export const createRoads = (options: RoadOptions): Roads => {
       limits = next;
     },
     async drain(deadlineMs, idleMs = 0) {
-      draining = true;
-      stopped = stopListening();
-      for (const connection of connections) connection.closeAfter();
+      stop();
       const closeIdle = () => {
         for (const connection of connections) connection.drain();
       };
@@ -204,8 +210,7 @@ export const createRoads = (options: RoadOptions): Roads => {
       await end();
     },
     async close() {
-      draining = true;
-      stopped = stopListening();
+      stop();
       await end();
     },
   };

@@ -14,7 +14,7 @@ import { acquire, type Holdings, release } from './holdings.ts';
 import { differs, needsNewOrigin, needsNewWorkers, originOrders, workerOrders } from './processes.ts';
 import { ListenError } from './sockets.ts';
 import { suspectDatabase } from './suspect-database.ts';
-import { notifySystemd, reloadingState } from './systemd.ts';
+import { keepWatchdog, notifySystemd, reloadingState } from './systemd.ts';
 import { TicketKeys } from './ticket-keys.ts';
 
 /** The service as a whole: what it holds (folders, sockets, processes) and what is done to it, one thing at a time. */
@@ -30,6 +30,7 @@ export class Service {
   #origin: Crew | undefined;
   #admin: Admin | undefined;
   #unwatch: (() => void) | undefined;
+  #endWatchdog: (() => void) | undefined;
   #work: Promise<void> = Promise.resolve();
   #stop: (() => void) | undefined;
   readonly #stopped: Promise<void>;
@@ -77,6 +78,7 @@ export class Service {
     );
     for (const line of this.#whereToLook(held)) print(line);
     log.info({ version: packageVersion, cfg: cfgHash(config), file: this.#loaded.file }, 'started');
+    this.#endWatchdog = keepWatchdog(env, process.pid);
     await notifySystemd(env, 'READY=1', `STATUS=serving on ${listeners.map(({ shown }) => shown).join(', ')}`);
   }
 
@@ -121,6 +123,7 @@ export class Service {
   /** Ends whatever is left, however far the start came. */
   async close(): Promise<void> {
     this.#unwatch?.();
+    this.#endWatchdog?.();
     this.#tickets.close();
     this.#workers?.killAll();
     this.#origin?.killAll();

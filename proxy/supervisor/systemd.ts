@@ -45,5 +45,18 @@ export const notifySystemd = (env: Env, ...states: readonly string[]): Promise<v
   });
 };
 
+/**
+ * Tells systemd that this process goes round, three times within WatchdogSec= of the unit (sd_watchdog_enabled(3)): a primary
+ * that is stuck is then killed and started anew. One short-lived process each time. Returns what ends it.
+ */
+export const keepWatchdog = (env: Env, pid: number): (() => void) => {
+  const withinUs = Number(env.WATCHDOG_USEC ?? 0);
+  const isMeant = env.WATCHDOG_PID === undefined || env.WATCHDOG_PID === String(pid);
+  if (!(withinUs > 0) || !isMeant) return () => undefined;
+  const timer = setInterval(() => void notifySystemd(env, 'WATCHDOG=1'), withinUs / 3000);
+  timer.unref();
+  return () => clearInterval(timer);
+};
+
 /** `RELOADING=1` must carry the monotonic time for Type=notify-reload. */
 export const reloadingState = (): string[] => ['RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`];

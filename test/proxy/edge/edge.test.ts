@@ -328,6 +328,34 @@ t.test('HTTP/2 drains with the rest: what is under way is answered', async (t) =
   t.equal(door.proxy.gauges().http2_connections, 0);
 });
 
+t.test(
+  'who is in the middle of a handshake, or between two requests over HTTP/2, is answered by a worker that leaves',
+  async (t) => {
+    const { door } = await secure(t);
+    const session = http2.connect(`https://127.0.0.1:${door.port}`, { rejectUnauthorized: false });
+    const over2 = async (path: string) => {
+      const stream = session.request({ ':path': path, ':authority': 'site.example' });
+      const [headers] = await once(stream, 'response');
+      stream.resume();
+      return headers[':status'];
+    };
+    t.equal(await over2('/a'), 200);
+    const accepted = net.connect(door.port, '127.0.0.1');
+    await until(() => door.proxy.gauges().connections === 2);
+    const goaway = once(session, 'goaway');
+    const drained = door.proxy.drain(20_000, 10_000);
+    const late = tls.connect({ socket: accepted, rejectUnauthorized: false, ALPNProtocols: ['http/1.1'] });
+    t.match(
+      await conversation(late, GET('/b').replace('close', 'keep-alive')),
+      /^HTTP\/1\.1 200 [\s\S]*Connection: close/,
+    );
+    t.equal(await over2('/c'), 200);
+    await goaway;
+    await drained;
+    t.equal(door.proxy.gauges().connections, 0, 'and that was all it waited for');
+  },
+);
+
 t.test('configuration of the edge is refused where it makes no sense', async (t) => {
   const bad = (proxy: object) => configSchema.safeParse({ proxy }).success;
   t.notOk(bad({ trustedProxies: ['10.0.0.0/40'] }));

@@ -309,7 +309,7 @@ t.test('drain: GOAWAY, what is under way is answered, what comes later is not be
   while (seen.length < 3) await once(AbortSignal.timeout(5), 'abort');
   const idle = await FrameClient.open(port);
   await idle.find(({ type }) => type === SETTINGS);
-  road.drain();
+  road.drain(0);
   const goaway = await raw.find(({ type }) => type === GOAWAY);
   t.match(goaway, { payload: Buffer.concat([u32(1), u32(0)]) }, 'the last stream looked at is 1, and no error');
   raw.send(head(REQUEST, END_HEADERS | END_STREAM, 3));

@@ -176,35 +176,41 @@ t.test('kill -9 of everything, start again: still a hit, and the stale lock is n
   t.match(plan.out, /hit ratio/);
 });
 
-t.test('a socket of systemd takes the place of the configured address; readiness and stop are told', async (t) => {
-  const { dir, started } = home(t);
-  const bin = join(dir, 'bin');
-  mkdirSync(bin);
-  writeFileSync(join(bin, 'systemd-notify'), `#!/bin/sh\necho "$@" >> ${join(dir, 'notified')}\n`);
-  chmodSync(join(bin, 'systemd-notify'), 0o755);
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
-  const file = join(dir, 'x.yaml');
-  writeFileSync(file, 'proxy: { admin: "off" }');
-  const env = {
-    ...environment(dir),
-    LISTEN_FDS: '1',
-    NOTIFY_SOCKET: '/run/none',
-    PATH: `${bin}:${process.env.PATH}`,
-  };
-  const service = started(lacquer(['proxy', '-c', file], { ...env, LACQUER_PROXY__ADMIN: 'off' }, { fds: [fd] }));
-  server.close(); // this process accepts no more; the socket lives on in the service
-  await service.says(/front door {2}fd:3/);
-  t.equal((await ask(port, '/x')).status, 502, 'no origin there, but it answers on the socket it was given');
-  service.child.kill('SIGHUP');
-  await service.says(/configuration applied/);
-  service.child.kill('SIGTERM');
-  t.equal(await service.ended, 0);
-  const told = readFileSync(join(dir, 'notified'), 'utf8');
-  t.match(told, /READY=1.*\n.*RELOADING=1 MONOTONIC_USEC=\d+\n.*READY=1\n.*STOPPING=1/);
-});
+t.test(
+  'a socket of systemd takes the place of the configured address; readiness, stop and that it goes round are told',
+  async (t) => {
+    const { dir, started } = home(t);
+    const bin = join(dir, 'bin');
+    mkdirSync(bin);
+    writeFileSync(join(bin, 'systemd-notify'), `#!/bin/sh\necho "$@" >> ${join(dir, 'notified')}\n`);
+    chmodSync(join(bin, 'systemd-notify'), 0o755);
+    const server = net.createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as net.AddressInfo;
+    const { fd } = (server as unknown as { _handle: { fd: number } })._handle;
+    const file = join(dir, 'x.yaml');
+    writeFileSync(file, 'proxy: { admin: "off" }');
+    const env = {
+      ...environment(dir),
+      LISTEN_FDS: '1',
+      NOTIFY_SOCKET: '/run/none',
+      WATCHDOG_USEC: '300000',
+      PATH: `${bin}:${process.env.PATH}`,
+    };
+    const service = started(lacquer(['proxy', '-c', file], { ...env, LACQUER_PROXY__ADMIN: 'off' }, { fds: [fd] }));
+    server.close(); // this process accepts no more; the socket lives on in the service
+    await service.says(/front door {2}fd:3/);
+    t.equal((await ask(port, '/x')).status, 502, 'no origin there, but it answers on the socket it was given');
+    service.child.kill('SIGHUP');
+    await service.says(/configuration applied/);
+    const notified = () => readFileSync(join(dir, 'notified'), 'utf8');
+    while (!/(WATCHDOG=1[\s\S]*){2}/.test(notified())) await new Promise((done) => setTimeout(done, 20));
+    service.child.kill('SIGTERM');
+    t.equal(await service.ended, 0);
+    const told = notified().replaceAll(/^.*WATCHDOG=1\n/gm, '');
+    t.match(told, /READY=1.*\n.*RELOADING=1 MONOTONIC_USEC=\d+\n.*READY=1\n.*STOPPING=1/);
+  },
+);
 
 t.test('a TLS session goes on with the worker that came in place of its own; over a socket file too', async (t) => {
   const { dir, started } = home(t);
