@@ -64,23 +64,26 @@ export const openContent = (deps: ContentDeps): Content => {
         response.abort();
         reject(new UpstreamError('bad-response', response.attempts));
       };
-      response.onBroken(bad);
-      response.body.on('error', bad);
-      response.body.on('close', () => !response.body.complete && bad());
-      response.body.on('data', (chunk: Buffer) => {
-        length += chunk.length;
-        if (length > MAX_SHIELD) return bad();
-        chunks.push(chunk);
+      response.body.read({
+        data: (chunk) => {
+          length += chunk.length;
+          if (length > MAX_SHIELD) return bad();
+          chunks.push(chunk);
+        },
+        end: () => resolve(Buffer.concat(chunks, length)),
+        broken: bad,
       });
-      response.body.on('end', () => resolve(Buffer.concat(chunks, length)));
     });
 
   const request = (target: string, head: RequestHead, callerId: string): Promise<OriginResponse> =>
     new Promise((resolve, reject) => {
-      const exchange = deps.upstream.exchange(deps.origins.poolOf(head.rule), {
-        method: 'GET', target, headers: fillFields(head, callerId, deps.name, []), body: undefined, key: head.key, headMs: head.rule.deadlineMs, retry: true, onInform: undefined,
-      }); // biome-ignore format: one row per exchange
-      exchange.onSettled(resolve, reject);
+      deps.upstream.exchange(
+        deps.origins.poolOf(head.rule),
+        {
+          method: 'GET', target, headers: fillFields(head, callerId, deps.name, []), body: undefined, key: head.key, headMs: head.rule.deadlineMs, retry: true, onInform: undefined,
+        },
+        { received: resolve, failed: reject },
+      ); // biome-ignore format: one row per exchange
     });
 
   const fetchShield = async (target: string, head: RequestHead, callerId: string): Promise<FetchedShield> => {

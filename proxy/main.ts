@@ -15,7 +15,7 @@ import { redirectingFront } from './edge/redirect.ts';
 import type { Entry } from './entry.ts';
 import { openCompressor } from './fills/compressor.ts';
 import { openFills, openGate, openHitForMiss } from './fills/fills.ts';
-import { openUpstream } from './fills/upstream.ts';
+import { openUpstream } from './fills/origin-roads.ts';
 import type { Front, Metrics, RefusedRequest } from './front.ts';
 import { type OpenOrigins, openOrigins } from './origins/origins.ts';
 import type { Outcome } from './outcome.ts';

@@ -1,6 +1,7 @@
 import type { Client } from './client.ts';
 import type { Entry } from './entry.ts';
 import type { Fills } from './fills/fills.ts';
+import { originOutcome } from './fills/origin-outcome.ts';
 import type { Origins } from './fills/origin-pool.ts';
 import { passFields } from './fills/origin-request.ts';
 import type { OriginResponse, Upstream, UpstreamError } from './fills/upstream.ts';
@@ -50,7 +51,7 @@ export const openPass = (deps: PassDeps) => {
     received: (response: OriginResponse) => void,
     failed: (error: UpstreamError) => void,
   ) => {
-    const exchange = deps.upstream.exchange(deps.origins.poolOf(head.rule), {
+    const request = {
       method: head.method,
       target: head.key.target,
       headers: passFields(head, client.id, deps.name, deps.forwarded(head, client)),
@@ -58,17 +59,18 @@ export const openPass = (deps: PassDeps) => {
       key: head.key,
       headMs: head.rule.deadlineMs,
       retry: isSafe(head.method) && client.body === undefined,
-      onInform: (status, headers) => {
+      onInform: (status: number, headers: readonly string[]) => {
         if (status !== 100 && status !== 101) client.inform(status, endToEnd(headers));
       },
+    };
+    const exchange = deps.upstream.exchange(deps.origins.poolOf(head.rule), request, {
+      received: (response) => {
+        outcome.origin = originOutcome(response);
+        received(response);
+      },
+      failed,
     });
     client.onGone(() => exchange.abort());
-    exchange.onSettled((response) => {
-      outcome.origin = {
-        us: response.ttfbUs, ttfbUs: response.ttfbUs, statusCode: response.status, bytes: 0, attempts: response.attempts, host: response.host, error: undefined, changed: undefined,
-      }; // biome-ignore format: one record
-      received(response);
-    }, failed);
   };
 
   const fail = (head: RequestHead, client: Client, outcome: Outcome, error: UpstreamError) => {
@@ -121,16 +123,15 @@ export const openPass = (deps: PassDeps) => {
         client,
         outcome,
         (response) => {
-          const answer = () => {
-            if (client.gone) response.abort();
-            serve.direct(head, client, response, outcome);
+          const answer = (given: OriginResponse) => {
+            if (client.gone) given.abort();
+            serve.direct(head, client, given, outcome);
           };
-          if (isSafe(head.method)) return answer();
+          if (isSafe(head.method)) return answer(response);
           // Whether or not the client is still there, what it changed is changed; and once it is told so, in every worker
           const receivedMs = clock();
           void invalidate(head, response).then(() => {
-            keepPostAnswer(deps.store, head, response, receivedMs);
-            answer();
+            answer(keepPostAnswer(deps.store, head, response, receivedMs));
           });
         },
         (error) => fail(head, client, outcome, error),

@@ -246,7 +246,7 @@ export const openServe = (deps: ServeDeps) => {
       const fields = directFields(response.rawHeaders, head, via, cacheStatus(name, outcome));
       const length = contentLength(response.rawHeaders);
       if (head.method === 'HEAD' || hasNoBody(response.status)) {
-        response.body.resume();
+        response.body.skip();
         if (length !== undefined && response.status !== 204) fields.push('Content-Length', String(length));
         return bodiless(head, client, outcome, response.status, fields);
       }
@@ -269,21 +269,20 @@ export const openServe = (deps: ServeDeps) => {
       if (outcome.origin) outcome.origin.bytes = sent;
       done(head, client, outcome, response.status, sent);
     };
-    response.onBroken(() => finish('abort'));
     client.onGone(() => finish('gone'));
-    response.body.on('error', () => finish('abort'));
-    response.body.on('close', () => !response.body.complete && finish('abort'));
-    response.body.on('data', (chunk: Buffer) => {
-      if (over) return;
-      sent += chunk.length;
-      if (client.write(chunk)) return;
-      response.body.pause();
-      client.onDrain(() => response.body.resume());
+    if (client.gone) return finish('gone');
+    const { body } = response;
+    body.read({
+      data(chunk) {
+        if (over) return;
+        sent += chunk.length;
+        if (client.write(chunk)) return;
+        body.pause();
+        client.onDrain(() => body.resume());
+      },
+      end: () => finish('end'),
+      broken: () => finish('abort'),
     });
-    response.body.on('end', () => finish(response.body.complete ? 'end' : 'abort'));
-    if (client.gone) finish('gone');
-    // It broke before anybody listened
-    else if (response.body.destroyed && !response.body.complete) finish('abort');
   }
 
   function follow(

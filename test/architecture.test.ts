@@ -44,7 +44,7 @@ const PURE = [
   /^proxy\/policy\//,
   /^proxy\/(key|entry|respond|rules|tags)\.ts$/,
   /^proxy\/roads\/(http1|http1-guard|request-head|dead-at|error-answer)\.ts$/,
-  /^proxy\/fills\/origin-request\.ts$/,
+  /^proxy\/fills\/(origin-request|plain\/(request|response)-head)\.ts$/,
   /^proxy\/edge\/(forwarded|networks)\.ts$/,
   /^origin\/(kinds|routes)\.ts$/,
 ];

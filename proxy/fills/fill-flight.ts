@@ -24,29 +24,31 @@ export const fillFlight = (
     over.broken();
     flight.changed();
   };
-  const idle = setTimeout(fail, idleMs);
-  response.onBroken(fail);
-  body.on('error', fail);
-  body.on('close', () => !body.complete && fail());
-  body.on('data', (chunk: Buffer) => {
-    if (ended) return;
-    idle.refresh();
-    origin.bytes += chunk.length;
-    if (flight.length !== undefined && origin.bytes > flight.length) return fail();
-    const room = flight.writer.write(chunk);
-    flight.changed();
-    if (room) return;
-    body.pause();
-    flight.writer.drained().then(() => body.resume(), fail);
+  let idle: NodeJS.Timeout | undefined;
+  body.read({
+    data(chunk) {
+      if (ended) return;
+      idle?.refresh();
+      origin.bytes += chunk.length;
+      if (flight.length !== undefined && origin.bytes > flight.length) return fail();
+      const room = flight.writer.write(chunk);
+      flight.changed();
+      if (room) return;
+      body.pause();
+      flight.writer.drained().then(() => body.resume(), fail);
+    },
+    end() {
+      if (ended) return;
+      if (flight.length !== undefined && origin.bytes !== flight.length) return fail();
+      ended = true;
+      clearTimeout(idle);
+      origin.us = response.elapsedUs();
+      flight.state = 'complete';
+      over.complete();
+      flight.changed();
+    },
+    broken: fail,
   });
-  body.on('end', () => {
-    if (ended) return;
-    if (!body.complete || (flight.length !== undefined && origin.bytes !== flight.length)) return fail();
-    ended = true;
-    clearTimeout(idle);
-    origin.us = response.elapsedUs();
-    flight.state = 'complete';
-    over.complete();
-    flight.changed();
-  });
+  // A body that came with its head needs no clock
+  if (!ended) idle = setTimeout(fail, idleMs);
 };

@@ -160,19 +160,22 @@ export class Fill {
     this.#phase = 'fetching';
     const { head, stale } = this;
     const validators = stale ? revalidationFields(stale) : [];
-    this.#exchange = this.#deps.upstream.exchange(this.#deps.origins.poolOf(head.rule), {
-      method: 'GET',
-      target: head.key.target,
-      headers: [...fillFields(head, this.caller.id, this.#deps.name, this.caller.forwarded), ...validators],
-      body: undefined,
-      key: head.key,
-      headMs: head.rule.deadlineMs,
-      retry: true,
-      onInform: (status, headers) => this.#inform(status, headers),
-    });
-    this.#exchange.onSettled(
-      (response) => this.#received(response, validators.length > 0),
-      (error) => this.#fail(error.code, failedOutcome(error, this.#begunAtMs, this.#deps.clock())),
+    this.#exchange = this.#deps.upstream.exchange(
+      this.#deps.origins.poolOf(head.rule),
+      {
+        method: 'GET',
+        target: head.key.target,
+        headers: [...fillFields(head, this.caller.id, this.#deps.name, this.caller.forwarded), ...validators],
+        body: undefined,
+        key: head.key,
+        headMs: undefined,
+        retry: true,
+        onInform: (status, headers) => this.#inform(status, headers),
+      },
+      {
+        received: (response) => this.#received(response, validators.length > 0),
+        failed: (error) => this.#fail(error.code, failedOutcome(error, this.#begunAtMs, this.#deps.clock())),
+      },
     );
   }
 
@@ -215,7 +218,7 @@ export class Fill {
   }
 
   #revalidated(response: OriginResponse, stale: Entry, origin: OriginOutcome, now: number): void {
-    response.body.resume();
+    response.body.skip();
     const entry = updateBy304(stale, response.rawHeaders, response.startedMs, now, this.head);
     const outcome = { ...origin, changed: false };
     const verdict = storable(this.#asked, entry.facts, this.head.rule);
@@ -227,7 +230,7 @@ export class Fill {
   }
 
   #followed(response: OriginResponse, target: string, origin: OriginOutcome, now: number): void {
-    response.body.resume();
+    response.body.skip();
     const { head } = this;
     this.#deps.content.fetch(target, head, this.caller.id).then(
       (shield) => {
@@ -290,8 +293,9 @@ export class Fill {
       this.#releaseOthers('expired');
     else if (excludedFields(facts).size > 0) this.#releaseOthers('private');
     this.#pump(response, flight);
-    // A body that came with its head is complete before the next turn: then it goes out whole, in one write.
-    setImmediate(() => this.#announce(flight));
+    // A body that came with its head, or comes within this turn, goes out whole, in one write.
+    if (flight.state === 'streaming') setImmediate(() => this.#announce(flight));
+    else this.#announce(flight);
   }
 
   #releaseOthers(why: RefuseReason): void {
@@ -355,8 +359,7 @@ export class Fill {
     if (this.#phase === 'ended' || this.#phase === 'flying') return;
     this.#end(undefined, origin, error);
     this.#settleAll({ kind: 'failed', error, origin });
-    // Last: an exchange that is aborted reports that as an error of its own.
-    this.#exchange?.abort();
+    this.#exchange?.giveUp();
   }
 
   #settleAll(result: FillResult): void {

@@ -3,6 +3,7 @@ import type https from 'node:https';
 import type { ServerOptions } from 'http-proxy';
 import type { Key } from '../key.ts';
 import type { Rule } from '../rules.ts';
+import type { PlainPool } from './plain/pool.ts';
 
 /** One server of a pool, as an exchange needs it. */
 export interface Server {
@@ -14,6 +15,8 @@ export interface Server {
   readonly agent: http.Agent | https.Agent;
   /** Opens a new connection for each request: the one retry after a kept-alive one was closed under us. */
   readonly freshAgent: http.Agent | https.Agent;
+  /** Connections read by the scanner; none to a server behind TLS. */
+  readonly plain: PlainPool | undefined;
   markFailure(): void;
   markSuccess(): void;
 }

@@ -1,8 +1,9 @@
 import http from 'node:http';
 import https from 'node:https';
-import { isIP, type NetConnectOpts, type Socket } from 'node:net';
+import { connect, isIP, type NetConnectOpts, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Server } from '../fills/origin-pool.ts';
+import { PlainPool } from '../fills/plain/pool.ts';
 import type { Address, Names } from './names.ts';
 
 export interface ServerSettings {
@@ -22,6 +23,7 @@ export interface ServerSettings {
 const [FALL, ASIDE_MS] = [3, 10_000];
 /** Below what common servers keep idle connections for, were it not for their own Keep-Alive hint, which Node obeys. */
 const FREE_SOCKET_MS = 55_000;
+const FREE_SOCKETS = 64;
 
 /** One origin server: where it is, the connections kept to it, and whether it is believed to work. */
 export class OriginServer implements Server {
@@ -35,6 +37,7 @@ export class OriginServer implements Server {
   readonly agent: http.Agent;
   /** Also for probes, so that a busy pool of connections is not taken for a dead server. */
   readonly freshAgent: http.Agent;
+  readonly plain: PlainPool | undefined;
   readonly #settings: ServerSettings;
   readonly #clock: () => number;
   #failures = 0;
@@ -63,12 +66,24 @@ export class OriginServer implements Server {
     const kept = {
       keepAlive: true,
       maxSockets: settings.maxSockets,
-      maxFreeSockets: 64,
+      maxFreeSockets: FREE_SOCKETS,
       scheduling: 'lifo' as const,
       timeout: FREE_SOCKET_MS,
     };
     this.agent = withConnectTimeout(new Agent({ ...kept, ...connection }), settings.connectTimeoutMs);
     this.freshAgent = withConnectTimeout(new Agent({ keepAlive: false, ...connection }), settings.connectTimeoutMs);
+    if (this.protocol === 'http:')
+      this.plain = new PlainPool({
+        maxSockets: settings.maxSockets,
+        maxFree: FREE_SOCKETS,
+        idleMs: FREE_SOCKET_MS,
+        connect: (onread) => {
+          const { hostname: host, port } = this;
+          const socket = connect({ host, port, lookup: names.lookup, noDelay: true, onread });
+          limitConnecting(socket, settings.connectTimeoutMs);
+          return socket;
+        },
+      });
     names.watch(this.hostname, (addresses) => this.#dropMoved(addresses));
   }
 
@@ -109,6 +124,7 @@ export class OriginServer implements Server {
   close(): void {
     this.agent.maxFreeSockets = 0;
     for (const socket of this.#freeSockets()) socket.destroy();
+    this.plain?.close();
   }
 
   #freeSockets(): Socket[] {
@@ -117,9 +133,9 @@ export class OriginServer implements Server {
 
   /** Idle connections to an address the name no longer has would keep it in use for as long as there is traffic. */
   #dropMoved(addresses: readonly Address[]): void {
-    for (const socket of this.#freeSockets()) {
-      if (!addresses.some(({ address }) => address === socket.remoteAddress)) socket.destroy();
-    }
+    const isGood = (socket: Socket) => addresses.some(({ address }) => address === socket.remoteAddress);
+    for (const socket of this.#freeSockets()) if (!isGood(socket)) socket.destroy();
+    this.plain?.closeIdle(isGood);
   }
 }
 

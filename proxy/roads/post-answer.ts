@@ -1,3 +1,4 @@
+import type { BodyReader } from '../fills/origin-body.ts';
 import type { OriginResponse } from '../fills/upstream.ts';
 import { endToEnd } from '../policy/hop.ts';
 import { initialAgeSeconds } from '../policy/lifetime.ts';
@@ -12,16 +13,21 @@ import type { RequestHead } from './request-head.ts';
 /**
  * RFC 9110 9.3.3: the answer to a POST is what a later GET may be given where it names its own lifetime and says, with
  * Content-Location, that it represents the very target. Kept up to LARGE bytes. To be
- * called once what the POST made void is gone, before anybody reads the body.
+ * called once what the POST made void is gone; whoever reads the response that it returns has it kept.
  */
-export const keepPostAnswer = (store: Store, head: RequestHead, response: OriginResponse, nowMs: number): void => {
+export const keepPostAnswer = (
+  store: Store,
+  head: RequestHead,
+  response: OriginResponse,
+  nowMs: number,
+): OriginResponse => {
   const facts = responseFacts(response.status, response.rawHeaders);
-  if (!representsTarget(head, response) || !storable({ ...head.facts, method: 'GET' }, facts, head.rule).store) return;
+  if (!representsTarget(head, response) || !storable({ ...head.facts, method: 'GET' }, facts, head.rule).store)
+    return response;
   const token = store.beginFill(head.key);
   const headers = endToEnd(response.rawHeaders);
   const chunks: Buffer[] = []; // at most LARGE bytes together
   let length = 0;
-  let broken = false;
 
   const keep = async () => {
     const writer = store.newBody();
@@ -48,17 +54,27 @@ export const keepPostAnswer = (store: Store, head: RequestHead, response: Origin
     );
   };
 
-  response.onBroken(() => {
-    broken = true;
-  });
-  response.body.on('data', (chunk: Buffer) => {
-    length += chunk.length;
-    if (length <= LARGE) chunks.push(chunk);
-    else chunks.length = 0;
-  });
-  response.body.on('end', () => {
-    if (!broken && response.body.complete && length <= LARGE) keep().catch(() => undefined);
-  });
+  const { body } = response;
+  const read = (reader: BodyReader) =>
+    body.read({
+      data(chunk) {
+        length += chunk.length;
+        if (length <= LARGE) chunks.push(chunk);
+        else chunks.length = 0;
+        reader.data(chunk);
+      },
+      end() {
+        if (length <= LARGE) keep().catch(() => undefined);
+        reader.end();
+      },
+      broken: () => reader.broken(),
+    });
+  return {
+    status: response.status, rawHeaders: response.rawHeaders, host: response.host, startedMs: response.startedMs, ttfbUs: response.ttfbUs, attempts: response.attempts,
+    elapsedUs: () => response.elapsedUs(),
+    abort: () => response.abort(),
+    body: { read, pause: () => body.pause(), resume: () => body.resume(), skip: () => body.skip() },
+  }; // biome-ignore format: the same response
 };
 
 const representsTarget = (head: RequestHead, { status, rawHeaders }: OriginResponse): boolean => {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import type { Body } from '../entry.ts';
 import type { BodyWriter } from './store.ts';
@@ -28,7 +28,8 @@ interface Piece {
 /** A body on its way in: bounded memory whatever its length, readable from any place while it grows. */
 export class SpooledBody implements BodyWriter {
   readonly #home: BodyHome;
-  readonly #hash = createHash('sha256');
+  /** Begun where the body gets too long to be kept inline: a digest costs as much as all the rest of a small one. */
+  #hash: Hash | undefined;
   length = 0;
   /** What is not in the file yet, in order; before the file is opened, everything. */
   #pieces: Piece[] = [];
@@ -47,13 +48,21 @@ export class SpooledBody implements BodyWriter {
   }
 
   write(chunk: Buffer): boolean {
-    this.#hash.update(chunk);
     this.#pieces.push({ start: this.length, bytes: chunk });
     this.length += chunk.length;
+    if (this.#hash) this.#hash.update(chunk);
+    else if (this.length > this.#home.inlineLimit) this.#hash = this.#hashOfPieces();
     if (this.length > IN_MEMORY && !this.#broken) this.#flushing ??= this.#flush();
     return this.#broken
       ? this.length - this.#flushed < HELD_WITHOUT_DISK
       : this.length - this.#flushed < UNFLUSHED + IN_MEMORY;
+  }
+
+  /** Of what was written so far, which is all in memory still. */
+  #hashOfPieces(): Hash {
+    const hash = createHash('sha256');
+    for (const { bytes } of this.#pieces) hash.update(bytes);
+    return hash;
   }
 
   async drained(): Promise<void> {
@@ -114,11 +123,10 @@ export class SpooledBody implements BodyWriter {
   }
 
   finish(): Promise<Body | undefined> | Body | undefined {
+    if (this.#hash === undefined) return { kind: 'inline', bytes: Buffer.from(this.#held(0, this.length)) };
     const sha256 = this.#hash.digest('hex');
     if (this.#flushed === 0 && !this.#file && !this.#broken) {
-      const bytes = this.#held(0, this.length);
-      if (this.length <= this.#home.inlineLimit) return { kind: 'inline', bytes: Buffer.from(bytes) };
-      return this.#home.keep(Buffer.from(bytes), sha256);
+      return this.#home.keep(Buffer.from(this.#held(0, this.length)), sha256);
     }
     this.#settling = this.#settle(sha256);
     return this.#settling;

@@ -26,49 +26,54 @@ const PIECES = [
 ].map((text) => Buffer.from(text, 'latin1')); // biome-ignore format: a list of bytes
 
 /** One to four changes: a byte, a piece, a line twice, a line gone, two heads joined in the middle. */
-export const mutate = (below: (n: number) => number): Buffer => {
-  let bytes = corpus[below(corpus.length)]!;
-  if (bytes.length > 600 && below(4) > 0) bytes = corpus[below(40)]!;
-  for (let left = below(4); left >= 0; left--) {
-    const at = below(bytes.length + 1);
-    switch (below(7)) {
-      case 0:
-        bytes = splice(bytes, at, 1, Buffer.from([below(256)]));
-        break;
-      case 1:
-        bytes = splice(bytes, at, 0, PIECES[below(PIECES.length)]!);
-        break;
-      case 2:
-        bytes = splice(bytes, at, 1 + below(3), EMPTY);
-        break;
-      case 3: {
-        const start = bytes.lastIndexOf(10, Math.max(0, at - 1)) + 1;
-        const end = bytes.indexOf(10, start) + 1 || bytes.length;
-        bytes = splice(
-          bytes,
-          start,
-          below(2) === 0 ? 0 : end - start,
-          bytes.subarray(start, below(2) === 0 ? end : start),
-        );
-        break;
+export const mutator =
+  (corpus: readonly Buffer[], pieces: readonly Buffer[], lines: readonly Buffer[]) =>
+  (below: (n: number) => number): Buffer => {
+    let bytes = corpus[below(corpus.length)]!;
+    if (bytes.length > 600 && below(4) > 0) bytes = corpus[below(40)]!;
+    for (let left = below(4); left >= 0; left--) {
+      const at = below(bytes.length + 1);
+      switch (below(7)) {
+        case 0:
+          bytes = splice(bytes, at, 1, Buffer.from([below(256)]));
+          break;
+        case 1:
+          bytes = splice(bytes, at, 0, pieces[below(pieces.length)]!);
+          break;
+        case 2:
+          bytes = splice(bytes, at, 1 + below(3), EMPTY);
+          break;
+        case 3: {
+          const start = bytes.lastIndexOf(10, Math.max(0, at - 1)) + 1;
+          const end = bytes.indexOf(10, start) + 1 || bytes.length;
+          bytes = splice(
+            bytes,
+            start,
+            below(2) === 0 ? 0 : end - start,
+            bytes.subarray(start, below(2) === 0 ? end : start),
+          );
+          break;
+        }
+        case 4: {
+          const other = corpus[below(corpus.length)]!;
+          bytes = Buffer.concat([bytes.subarray(0, at), other.subarray(below(other.length))]);
+          break;
+        }
+        case 5: {
+          const start = bytes.lastIndexOf(10, Math.max(0, at - 1)) + 1;
+          bytes = splice(bytes, start, 0, lines[below(lines.length)]!);
+          break;
+        }
+        default:
+          bytes = splice(bytes, at, 0, Buffer.from([32 + below(95)]));
       }
-      case 4: {
-        const other = corpus[below(corpus.length)]!;
-        bytes = Buffer.concat([bytes.subarray(0, at), other.subarray(below(other.length))]);
-        break;
-      }
-      case 5: {
-        const start = bytes.lastIndexOf(10, Math.max(0, at - 1)) + 1;
-        bytes = splice(bytes, start, 0, PIECES[25 + below(10)]!);
-        break;
-      }
-      default:
-        bytes = splice(bytes, at, 0, Buffer.from([32 + below(95)]));
     }
-  }
-  return bytes;
-};
+    return bytes;
+  };
 
 const EMPTY = Buffer.alloc(0);
 const splice = (bytes: Buffer, at: number, gone: number, put: Buffer) =>
   Buffer.concat([bytes.subarray(0, at), put, bytes.subarray(at + gone)]);
+
+/** Request heads of the corpus, changed. */
+export const mutate = mutator(corpus, PIECES, PIECES.slice(25, 35));
