@@ -1,4 +1,5 @@
 import type { JsonSchema } from './json-schema.ts';
+import { type Reload, reloadOf } from './reload.ts';
 import { alternatives } from './schema-at.ts';
 
 /** docs/configuration.md: every key with type, default and meaning, from the schema alone. */
@@ -16,7 +17,9 @@ export const referencePage = (schema: JsonSchema): string =>
     '  go one level down, single ones and case do not count (`LACQUER_PROXY__LIMITS__HEAD_SIZE`), a number is a place in a list',
     '  (`LACQUER_RULES__0__TTL=5m`), lists and sets of keys are YAML: `LACQUER_PROXY__PURGE_FROM=[10.0.0.0/8]`.',
     '- Relative paths count from the working directory.',
-    '- A changed file or SIGHUP reloads: validated as a whole, a bad file is refused with its reason and the old one stays.',
+    '- A changed file or SIGHUP reloads: validated as a whole, a bad file is refused with its reason and the old one stays. The',
+    '  last column says how a key comes into force: live, between two requests; or by workers, the origin or both being replaced,',
+    '  one process after the other, without a failed request. No key needs a restart.',
     '- Editors: put `# yaml-language-server: $schema=…/config/schema.json` on the first line.',
     '',
     ...Object.entries(schema.properties ?? {}).flatMap(([name, section]) => sectionOf(name, section)),
@@ -26,11 +29,18 @@ const sectionOf = (name: string, section: JsonSchema): string[] => [
   `## ${name}`,
   '',
   ...(section.description ? [section.description, ''] : []),
-  '| key | type | default | meaning |',
-  '|---|---|---|---|',
+  '| key | type | default | meaning | reload |',
+  '|---|---|---|---|---|',
   ...rows(name, section).map((cells) => `| ${cells.map(cell).join(' | ')} |`),
   '',
 ];
+
+const RELOADS: Readonly<Record<Reload, string>> = {
+  live: 'live',
+  workers: 'workers',
+  origin: 'origin',
+  all: 'workers, origin',
+};
 
 /** A bar would end the cell. */
 const cell = (text: string) => text.replaceAll('|', '\\|');
@@ -50,6 +60,7 @@ const rows = (path: string, schema: JsonSchema): string[][] => {
         typeOf(inner),
         defaultOf(inner, branch.required?.includes(key) ?? false),
         inner.description ?? '',
+        RELOADS[reloadOf(at)],
       ]);
       found.push(...rows(at, inner));
     }

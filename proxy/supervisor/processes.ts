@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { changedKeys, type Reload, reloadOf } from '../../config/reload.ts';
 import type { Config } from '../../config/schema.ts';
 import { FIRST_FD } from './child.ts';
 import type { Orders } from './crew.ts';
@@ -27,33 +28,12 @@ export const originOrders = (config: Config, socket: HeldSocket): Orders => ({
   count: 1,
 });
 
-/** What a running worker cannot change: then all are replaced, one after the other, at no cost to clients. */
-export const needsNewWorkers = (before: Config, after: Config): boolean =>
-  differs(workerBound(before), workerBound(after));
+/** Whether a running worker cannot take the change: then all are replaced, one after the other, at no cost to clients. */
+export const needsNewWorkers = (before: Config, after: Config): boolean => someNeed('workers', before, after);
 
-/** Everything but rules, origins, networks, client rates and what only the primary reads: those a worker takes between requests. */
-const workerBound = ({ proxy, cache, shields, log }: Config) => {
-  const {
-    origin,
-    purgeFrom,
-    trustedProxies,
-    breaker,
-    connectTimeout,
-    admin,
-    adminToken,
-    drain,
-    limits,
-    tls,
-    ...bound
-  } = proxy;
-  const { requestsPerSecond, burst, connectionsPerClient, loopDelay, ...boundLimits } = limits;
-  // Certificates are read anew by a reload; how TLS is spoken is not.
-  const boundTls = tls && { ...tls, certificates: undefined };
-  return { ...bound, limits: boundLimits, tls: boundTls, cache, shields, log: { ...log, level: undefined } };
-};
+export const needsNewOrigin = (before: Config, after: Config): boolean => someNeed('origin', before, after);
 
-/** The origin holds few connections, all of our own proxy: it is replaced for any change that concerns it. */
-export const needsNewOrigin = (before: Config, after: Config): boolean =>
-  differs({ origin: before.origin, log: before.log }, { origin: after.origin, log: after.log });
+const someNeed = (whom: Reload, before: Config, after: Config) =>
+  changedKeys(before, after).some((path) => [whom, 'all'].includes(reloadOf(path)));
 
 export const differs = (a: unknown, b: unknown): boolean => JSON.stringify(a) !== JSON.stringify(b);

@@ -2,6 +2,7 @@ import { cfgHash } from '../../config/hash.ts';
 import { ConfigError, type LoadedConfig } from '../../config/load.ts';
 import type { AppLog } from '../../config/log.ts';
 import { packageVersion } from '../../config/package-root.ts';
+import { changedKeys } from '../../config/reload.ts';
 import type { Config } from '../../config/schema.ts';
 import { watchConfig } from '../../config/watch.ts';
 import { type Admin, openAdmin } from '../admin/server.ts';
@@ -16,6 +17,9 @@ import { ListenError } from './sockets.ts';
 import { suspectDatabase } from './suspect-database.ts';
 import { keepWatchdog, notifySystemd, reloadingState } from './systemd.ts';
 import { TicketKeys } from './ticket-keys.ts';
+
+/** Changed keys named in the log. */
+const MAX_TOLD = 50;
 
 /** The service as a whole: what it holds (folders, sockets, processes) and what is done to it, one thing at a time. */
 export class Service {
@@ -187,7 +191,18 @@ export class Service {
       this.#admin = hasMoved ? admin : await this.#openAdmin(next.config);
     }
     this.#appLog.log.level = log.level;
-    this.#appLog.log.info({ from: cfgHash(before.config), to: cfgHash(next.config) }, 'configuration applied');
+    this.#appLog.log.info(
+      {
+        from: cfgHash(before.config),
+        to: cfgHash(next.config),
+        changed: changedKeys(before.config, next.config).slice(0, MAX_TOLD),
+        replaced: [
+          ...(this.#workers && needsNewWorkers(before.config, next.config) ? ['workers'] : []),
+          ...(this.#origin && needsNewOrigin(before.config, next.config) ? ['origin'] : []),
+        ],
+      },
+      'configuration applied',
+    );
   }
 
   #crewEvents(kind: string): CrewEvents {

@@ -6,6 +6,7 @@ import { cfgHash } from '../../config/hash.ts';
 import { ConfigError, loadConfig, parseConfig } from '../../config/load.ts';
 import { maskSecrets } from '../../config/mask.ts';
 import { packageFile } from '../../config/package-root.ts';
+import { changedKeys, reloadOf } from '../../config/reload.ts';
 
 const refused = (act: () => unknown): readonly string[] => {
   try {
@@ -155,6 +156,21 @@ t.test('the hash changes with lifetimes and keys, and with nothing else', async 
 t.test('the JSON Schema and the reference page are current (npm run generate)', async (t) => {
   for (const [path, text] of Object.entries(generatedFiles()))
     t.equal(readFileSync(packageFile(path), 'utf8'), text, path);
+});
+
+t.test('every key has a way into force; changed ones are told by their names', async (t) => {
+  const wholly = parseConfig('{}');
+  for (const key of Object.keys(wholly)) t.type(reloadOf(key), 'string', key);
+  t.equal(reloadOf('proxy.listen.0.tls'), 'workers');
+  t.equal(reloadOf('proxy.tls.certificates[].cert'), 'live');
+  t.equal(reloadOf('proxy.limits.burst'), 'live');
+  t.equal(reloadOf('proxy.limits.bodySize'), 'workers');
+  t.equal(reloadOf('log.headers'), 'all');
+  const other = parseConfig(
+    '{ rules: [{ match: / }], proxy: { breaker: {}, limits: { burst: 5 } }, log: { headers: [] } }',
+  );
+  t.same(changedKeys(wholly, other), ['proxy.breaker', 'proxy.limits.burst', 'rules', 'log.headers']);
+  t.same(changedKeys(other, other), []);
 });
 
 t.test('every key of the reference page has a meaning', async (t) => {

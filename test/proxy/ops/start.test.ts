@@ -156,11 +156,19 @@ t.test('kill -9 of everything, start again: still a hit, and the stale lock is n
   await t.test('a changed file holds from the next request on, for what is stored; a bad one is refused', async (t) => {
     const text = readFileSync(service.file, 'utf8');
     writeFileSync(service.file, text.replace('ttl: 1h', 'ttl: 2h'));
-    await service.says(/configuration applied/);
+    await service.says(/"changed":\["rules"\],"replaced":\[\],"msg":"configuration applied"/);
     for (let i = 0; i < 4; i++) t.match(await status(BADGES[0]!), /hit; ttl=[67]\d\d\d/);
     writeFileSync(service.file, text.replace('ttl: 1h', 'ttl: soon'));
     await service.says(/ttl: \\"soon\\": expected a duration.*configuration refused; the old one stays/);
     t.match(await status(BADGES[0]!), /hit; ttl=[67]\d\d\d/);
+    // what a worker cannot take comes with new workers, and the log says so
+    writeFileSync(service.file, text.replace('ttl: 1h', 'ttl: 2h').replace(/^log:$/m, 'log:\n  headers: [x-mine]'));
+    await service.says(/"changed":\["log.headers"\],"replaced":\["workers","origin"\],"msg":"configuration applied"/);
+    for (let n = 0; n < 4; n++)
+      t.match(
+        await status(BADGES[0]!, { agent: false, headers: { ...headers, 'x-mine': `new ${n}` } }),
+        /^lacquer; hit/,
+      );
     writeFileSync(service.file, text);
   });
 
@@ -169,6 +177,7 @@ t.test('kill -9 of everything, start again: still a hit, and the stale lock is n
   const log = join(service.dir, 'second.ndjson');
   const lines = records(log);
   t.equal(lines.filter(({ type }) => type === 'access').length, asked, 'a line per request, the last one too');
+  t.match(readFileSync(log, 'utf8'), /"headers":\{"x-mine":"new 3"\}/, 'with the headers of the changed file');
   const change = lines.find(({ type, prev, cfg }) => type === 'config' && prev !== undefined && prev !== cfg);
   t.ok(change, 'the change is a record');
   const plan = await cli('check', '--plan', '-c', service.file, '--log', log);
