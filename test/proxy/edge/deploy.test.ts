@@ -4,7 +4,12 @@ import { join } from 'node:path';
 import t from 'tap';
 import { parse } from 'yaml';
 import { configSchema } from '../../../config/schema.ts';
+import { familiesOf } from '../../../proxy/admin/families.ts';
 import { HELP } from '../../../proxy/admin/metric-help.ts';
+import { textFormat } from '../../../proxy/admin/text-format.ts';
+import { WorkerMetrics } from '../../../proxy/metrics/metrics.ts';
+import { MetricsTotals } from '../../../proxy/metrics/metrics-totals.ts';
+import type { RequestHead } from '../../../proxy/roads/request-head.ts';
 import { selfSigned } from './certificate.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -102,6 +107,40 @@ t.test('every metric in the dashboard and the alerts is one the program has', as
   t.ok(rules.groups[0]!.rules.every(({ alert, expr }) => /^Lacquer/.test(alert) && expr.length > 10));
 });
 
+t.test(
+  'Prometheus takes the alert rules, and what the admin listener says',
+  { skip: !has('promtool') && 'no promtool' },
+  async (t) => {
+    const rules = spawnSync('promtool', ['check', 'rules', deploy('alerts.yaml')], { encoding: 'utf8' });
+    t.equal(rules.status, 0, rules.stderr);
+    const metrics = new WorkerMetrics();
+    const head = { rule: { name: '{kind}' }, params: { kind: 'version' } } as unknown as RequestHead;
+    const cache = { status: 'MISS', why: 'first-seen', fwd: undefined, tier: undefined, ttlSeconds: undefined, ageSeconds: undefined, stored: true, collapsed: false, waitUs: undefined } as const; // biome-ignore format: one record
+    const origin = {
+      host: 'origin',
+      us: 9,
+      ttfbUs: 5,
+      statusCode: 200,
+      bytes: 7,
+      attempts: 1,
+      error: undefined,
+      changed: undefined,
+    };
+    metrics.request(head, { statusCode: 200, bytes: 7, aborted: false, origin, cache }, 12);
+    metrics.refused({ why: 'parser', us: 3, bytes: 30 });
+    for (const name of Object.keys(HELP)) if (!/_seconds$|requests_total/.test(name)) metrics.add(name);
+    metrics.set('connections', 3);
+    const totals = new MetricsTotals();
+    totals.add('worker-1', metrics.takeDelta());
+    metrics.close();
+    const told = spawnSync('promtool', ['check', 'metrics'], {
+      input: textFormat(familiesOf(totals)),
+      encoding: 'utf8',
+    });
+    t.equal(told.status, 0, told.stderr + told.stdout);
+  },
+);
+
 t.test('certbot’s hook puts the pair where the configuration looks, readable to the service alone', async (t) => {
   const dir = t.testdir({});
   mkdirSync(join(dir, 'live'));
@@ -122,18 +161,6 @@ t.test('certbot’s hook puts the pair where the configuration looks, readable t
   t.equal(readFileSync(join(dir, 'tls/privkey.pem'), 'utf8'), 'key 2');
   t.equal(statSync(join(dir, 'tls/privkey.pem')).mode & 0o007, 0);
   t.same(readdirSync(join(dir, 'tls')).sort(), ['fullchain.pem', 'privkey.pem'], 'nothing half-written is left');
-});
-
-t.test('documents name tests that are there, and show configuration that is valid', async (t) => {
-  const promises = readFileSync(join(root, 'docs/security.md'), 'utf8');
-  for (const [, path] of promises.matchAll(/`(test\/[^`]+)`/g)) t.ok(statSync(join(root, path!)), path!);
-  for (const page of ['from-varnish.md', 'from-nginx.md', 'operations.md', 'security.md']) {
-    for (const [, example] of readFileSync(join(root, 'docs', page), 'utf8').matchAll(/```yaml\n([\s\S]*?)```/g))
-      t.ok(configSchema.parse(parse(example!)), page);
-  }
-  const operations = readFileSync(join(root, 'docs/operations.md'), 'utf8');
-  for (const [, path] of operations.matchAll(/\b(deploy\/[\w.-]+[a-z])\b/g)) t.ok(statSync(join(root, path!)), path!);
-  for (const [, metric] of operations.matchAll(/`lacquer_([a-z0-9_]+)`/g)) t.ok(metric! in HELP, metric!);
 });
 
 t.test('the container runs as nobody special, on folders that are a volume', async (t) => {
