@@ -11,7 +11,7 @@ import { logRecord } from '../../logs/record.ts';
 import { findSources } from '../../logs/sources.ts';
 import { Verifier } from '../../logs/verify.ts';
 import { ask, type FrontDoor, frontDoor } from '../helpers/front-door.ts';
-import { scriptedOrigin } from '../helpers/scripted-origin.ts';
+import { scriptedOrigin, until } from '../helpers/scripted-origin.ts';
 
 interface Tap {
   teardown(callback: () => void | Promise<void>): void;
@@ -66,9 +66,12 @@ const emitted = async (t: Tap): Promise<string> => {
     '/private/x/badge.svg',
   ])
     await ask(door, target, { headers });
+  const settled = () => until(() => door.proxy.gauges().fills_active === 0);
+  await settled();
   passed += 70_000;
   for (let i = 0; i < 3; i++) await ask(door, '/version/requests/badge.svg', { headers });
   await ask(door, '/changing/flask/badge.svg', { headers });
+  await settled();
   passed += 120_000;
   await ask(door, '/changing/flask/badge.svg', { headers });
   await ask(door, '/version/requests/badge.svg', { method: 'POST', headers, body: 'x' });
