@@ -101,6 +101,8 @@ t.test('licences', async (t) => {
       'BSD-3-Clause',
     ],
     [{ license: 'Copyright 2014 Somebody\n\nPermission is hereby granted' }, 'custom'],
+    [{ license: 'Copyright 2014\nSomebody\nThe MIT License\nmore' }, 'MIT'],
+    [{ license: 'Copyright 2014\nSomebody\nAnd others\nThe MIT License' }, 'custom'],
     [{ license: '-' }, undefined],
     [{ license: '---', classifiers: ['License :: Public Domain'] }, 'Public Domain'],
     [{ license: '\u6728\u862d' }, '\u6728\u862d'],
@@ -115,6 +117,7 @@ t.test('Python versions are ordered as numbers, and never invented', async (t) =
     classifiers: versions.map((version) => `Programming Language :: Python :: ${version}`),
   });
   t.equal(badge('py_versions', python('3.10', '2.7', '3.9', '3.9', '3')), '2.7, 3.9, 3.10 | blue');
+  t.equal(badge('py_versions', python('3.8.0', '3.8')), '3.8, 3.8.0 | blue');
   t.equal(badge('py_versions', python('2', '3')), '2, 3 | blue', 'bare ones count where no minor is named');
   t.equal(badge('py_versions', python('2', '3', '3.4')), '2, 3.4 | blue');
   t.equal(badge('py_versions', python('3 :: Only')), '3 | blue');
@@ -162,6 +165,7 @@ t.test('versions are coloured by what PEP 440 makes of them', async (t) => {
   const colors = (version: string) => badge('version', { version });
   t.equal(colors('2.32.4'), '2.32.4 | blue');
   t.equal(colors('0.9'), '0.9 | orange');
+  t.equal(colors('1!0.9'), '1!0.9 | blue', 'a new epoch begins behind every 1.0');
   t.equal(colors('1.0rc1'), '1.0rc1 | orange');
   t.equal(colors('1.0.dev3'), '1.0.dev3 | orange');
   t.equal(colors('1.0.post1'), '1.0.post1 | blue');
@@ -174,7 +178,7 @@ t.test('versions are ordered by PEP 440', async (t) => {
   // PEP 440, "Summary of permitted suffixes and relative ordering", and packaging's own list
   const ordered = (
     '1.dev0 1.0.dev456 1.0a1 1.0a2.dev456 1.0a12.dev456 1.0a12 1.0b1.dev456 1.0b2 1.0b2.post345.dev456 1.0b2.post345 ' +
-    '1.0rc1.dev456 1.0rc1 1.0 1.0+abc.5 1.0+abc.7 1.0+5 1.0.post456.dev34 1.0.post456 1.0.15 1.1.dev1 1.9 1.10 1!0.1'
+    '1.0rc1.dev456 1.0rc1 1.0 1.0+abc.5 1.0+abc.7 1.0+5 1.0.post0 1.0.post456.dev34 1.0.post456 1.0.15 1.1.dev1 1.9 1.10 1!0.1'
   ).split(' ');
   const parsed = ordered.map((text) => ({ text, version: parseVersion(text)! }));
   for (const [i, left] of parsed.entries()) {
