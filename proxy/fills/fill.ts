@@ -357,9 +357,10 @@ export class Fill {
 
   #fail(error: FillError, origin: OriginOutcome | undefined): void {
     if (this.#phase === 'ended' || this.#phase === 'flying') return;
+    const exchange = this.#exchange;
     this.#end(undefined, origin, error);
     this.#settleAll({ kind: 'failed', error, origin });
-    this.#exchange?.giveUp();
+    exchange?.giveUp();
   }
 
   #settleAll(result: FillResult): void {
@@ -378,6 +379,9 @@ export class Fill {
     this.detach();
     if (entered) this.#deps.gate.leave();
     const { flight } = this;
+    // What was stored is let go only when it is committed, and holds this fill until then: not all that it was made of
+    this.flight = undefined;
+    this.#exchange = undefined;
     // Behind the announcement, which is an immediate too: whoever is told of the flight follows it by then
     if (flight) setImmediate(() => flight.settled());
     const release = () => this.#leased && this.#deps.store.release(this.head.key);

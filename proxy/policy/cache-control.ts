@@ -45,7 +45,24 @@ export const parseCacheControl = (lines: readonly string[], cdnLines: readonly s
   if (targeted !== undefined && targeted.size > 0 && IN_SECONDS.every((name) => isWholeOrAbsent(targeted.get(name)))) {
     return controlOf(fromDictionary(targeted), true);
   }
-  return lines.length > 0 ? controlOf(directivesOf(lines), false) : NO_CONTROL;
+  if (lines.length === 0) return NO_CONTROL;
+  return lines.length === 1 && lines[0]!.length <= MEMO_LENGTH
+    ? ofLine(lines[0]!)
+    : controlOf(directivesOf(lines), false);
+};
+
+// An origin says the same few things again and again: entries that heard the same share one object
+const MEMO = 256;
+const MEMO_LENGTH = 256;
+const memo = new Map<string, CacheControl>(); // at most MEMO
+const ofLine = (line: string): CacheControl => {
+  let control = memo.get(line);
+  if (control === undefined) {
+    if (memo.size >= MEMO) memo.clear();
+    control = Object.freeze(controlOf(directivesOf([line]), false));
+    memo.set(line, control);
+  }
+  return control;
 };
 
 const IN_SECONDS = ['max-age', 's-maxage', 'stale-while-revalidate', 'stale-if-error'];

@@ -12,6 +12,17 @@ const ASCTIME = new RegExp(`^(?:mon|tue|wed|thu|fri|sat|sun) ${MONTH} (\\d\\d| \
  * pivot keeps this free of the clock, and errs towards "expired".
  */
 export const parseHttpDate = (text: string): number | undefined => {
+  // Nearly all responses of one second carry the same Date
+  if (text === lastText) return lastMs;
+  lastMs = parse(text);
+  lastText = text;
+  return lastMs;
+};
+
+let lastText = '';
+let lastMs: number | undefined;
+
+const parse = (text: string): number | undefined => {
   const imf = IMF_FIXDATE.exec(text);
   if (imf) return epochMs(imf[3]!, imf[2]!, imf[1]!, imf[4]!, imf[5]!, imf[6]!);
   const rfc850 = RFC_850.exec(text);

@@ -1,4 +1,4 @@
-import { linesOf, members, type RawHeaders } from './lines.ts';
+import { firstOf, linesOf, members, type RawHeaders } from './lines.ts';
 
 /** Of one hop only (RFC 9110 7.6.1), and their kin of older days; never stored, never forwarded. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
@@ -30,15 +30,26 @@ export const PROXY_OWNED: ReadonlySet<string> = new Set([
 
 /** The lines that belong to more than this hop, in order; both for requests and for responses (RFC 9111 3.1). */
 export const endToEnd = (rawHeaders: RawHeaders): string[] => {
-  const named = new Set(members(linesOf(rawHeaders, 'connection')).map((name) => name.toLowerCase()));
+  const named = firstOf(rawHeaders, 'connection') === undefined ? undefined : connectionTokens(rawHeaders);
   const kept: string[] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i]!.toLowerCase();
-    if (HOP_BY_HOP.has(name) || name.startsWith(':')) continue;
-    if (named.has(name) && !PROTECTED.has(name)) continue;
-    kept.push(rawHeaders[i]!, rawHeaders[i + 1]!);
+    const name = rawHeaders[i]!;
+    // Most names have the length of none of them, and need not be lower-cased to be told apart
+    if (HOP_LENGTHS.has(name.length) && HOP_BY_HOP.has(name.toLowerCase())) continue;
+    if (name.charCodeAt(0) === COLON) continue;
+    if (named?.has(name.toLowerCase()) && !PROTECTED.has(name.toLowerCase())) continue;
+    kept.push(name, rawHeaders[i + 1]!);
   }
   return kept;
+};
+
+const COLON = 0x3a;
+const HOP_LENGTHS: ReadonlySet<number> = new Set([...HOP_BY_HOP].map((name) => name.length));
+/** undefined where Connection names no field that is not dropped anyway. */
+const connectionTokens = (rawHeaders: RawHeaders): ReadonlySet<string> | undefined => {
+  const names = members(linesOf(rawHeaders, 'connection')).map((name) => name.toLowerCase());
+  const fields = names.filter((name) => !HOP_BY_HOP.has(name));
+  return fields.length === 0 ? undefined : new Set(fields);
 };
 
 /** Whether a field of a request is the proxy's to set. */

@@ -52,7 +52,9 @@ const MADE_HERE: ReadonlySet<string> = new Set(['age', 'content-length']);
 
 /** The lines of `endToEnd(rawHeaders)` that are kept in an entry. */
 export const storedFields = (endToEndHeaders: RawHeaders, response: Pick<ResponseFacts, 'cacheControl'>): string[] =>
-  without(without(endToEndHeaders, MADE_HERE), excludedFields(response));
+  excludedFields(response).size === 0
+    ? without(endToEndHeaders, MADE_HERE)
+    : without(without(endToEndHeaders, MADE_HERE), excludedFields(response));
 
 /** Explicit freshness, a guess, or a validator to ask with next time. */
 const hasLifetime = (response: ResponseFacts, rule: LifetimeRule): boolean => {

@@ -123,7 +123,7 @@ export class SpooledBody implements BodyWriter {
   }
 
   finish(): Promise<Body | undefined> | Body | undefined {
-    if (this.#hash === undefined) return { kind: 'inline', bytes: Buffer.from(this.#held(0, this.length)) };
+    if (this.#hash === undefined) return { kind: 'inline', bytes: detached(this.#held(0, this.length)) };
     const sha256 = this.#hash.digest('hex');
     if (this.#flushed === 0 && !this.#file && !this.#broken) {
       return this.#home.keep(Buffer.from(this.#held(0, this.length)), sha256);
@@ -165,3 +165,7 @@ export class SpooledBody implements BodyWriter {
     }
   }
 }
+
+/** Not a piece of a large buffer, which would be kept along with it. */
+const detached = (bytes: Buffer): Buffer =>
+  bytes.buffer.byteLength <= Math.max(bytes.length, Buffer.poolSize) ? bytes : Buffer.from(bytes);

@@ -1,11 +1,18 @@
-/** A growing buffer for one record; integers as LEB128, so that small ones cost one byte. */
+import { crc32 } from 'node:zlib';
+
+/** Rooms of finished writers, for the next ones; at most as many as are ever open at once, none larger than ROOM_BYTES. */
+const rooms: Buffer[] = [];
+const ROOM_BYTES = 64 * 1024;
+const ROOMS = 8;
+
+/** A growing buffer for one record; integers as LEB128, so that small ones cost one byte. Ends with one of `done` and `brief`. */
 export class ByteWriter {
-  #bytes = Buffer.allocUnsafe(512);
+  #bytes = rooms.pop() ?? Buffer.allocUnsafeSlow(4096);
   #at = 0;
 
   #room(length: number): void {
     if (this.#at + length <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(this.#bytes.length * 2, this.#at + length));
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.#bytes.length * 2, this.#at + length));
     this.#bytes.copy(larger, 0, 0, this.#at);
     this.#bytes = larger;
   }
@@ -49,14 +56,47 @@ export class ByteWriter {
     this.#at += this.#bytes.write(value, this.#at, length, 'utf8');
   }
 
+  /** Appends the checksum of what was written so far. */
+  checksum(): void {
+    const sum = crc32(this.#bytes.subarray(0, this.#at));
+    this.#room(4);
+    this.#at = this.#bytes.writeUInt32LE(sum, this.#at);
+  }
+
+  /** Bytes to be kept: no others hang on them. */
   done(): Buffer {
-    return Buffer.copyBytesFrom(this.#bytes, 0, this.#at);
+    const bytes = Buffer.copyBytesFrom(this.#bytes, 0, this.#at);
+    this.#leave();
+    return bytes;
+  }
+
+  /** Bytes that are soon let go: a piece of Node's pool where they are few, which costs a third. */
+  brief(): Buffer {
+    const bytes = Buffer.allocUnsafe(this.#at);
+    this.#bytes.copy(bytes, 0, 0, this.#at);
+    this.#leave();
+    return bytes;
+  }
+
+  /** Appends what another one holds, which ends with it. */
+  take(other: ByteWriter): void {
+    this.#room(other.#at);
+    other.#bytes.copy(this.#bytes, this.#at, 0, other.#at);
+    this.#at += other.#at;
+    other.#leave();
+  }
+
+  #leave(): void {
+    if (this.#bytes.length <= ROOM_BYTES && rooms.length < ROOMS) rooms.push(this.#bytes);
+    this.#bytes = NOTHING;
   }
 
   get length(): number {
     return this.#at;
   }
 }
+
+const NOTHING = Buffer.alloc(0);
 
 /** Reads what ByteWriter wrote. Reading past the end throws RangeError: the record is torn. */
 export class ByteReader {

@@ -79,17 +79,14 @@ export const encodeEntry = (
   if (entry.purgedAtMs !== undefined) out.time(entry.purgedAtMs);
   if (own.primary) out.raw(Buffer.from(own.primary, 'hex'));
   out.text(entry.keyText.slice(keyPrefix.length));
-  out.raw(holes.done());
+  out.take(holes);
   for (const [, value] of entry.vary) {
     out.u8(value === undefined ? 0 : 1);
     if (value !== undefined) out.text(value);
   }
   if (!ofShield) encodeForms(out, entry.forms);
-  const body = out.done();
-  const record = Buffer.allocUnsafe(body.length + CRC_BYTES);
-  body.copy(record);
-  record.writeUInt32LE(crc32(body), body.length);
-  return { head, hash, record };
+  out.checksum();
+  return { head, hash, record: out.brief() };
 };
 
 /** What the sweeper and the reader ask of a record before anything else; undefined when it is torn or of another version. */
@@ -201,9 +198,16 @@ const factsOf = (status: number, headers: readonly string[], forms: readonly For
 /** Epoch ms of an IMF-fixdate that prints back to the same text; undefined for any other text. */
 const canonicalDate = (value: string): number | undefined => {
   if (value.length !== 29 || !value.endsWith('GMT')) return undefined;
+  const known = dateTexts.get(value);
+  if (known !== undefined) return known;
   const ms = Date.parse(value);
-  return Number.isFinite(ms) && new Date(ms).toUTCString() === value ? ms : undefined;
+  if (!Number.isFinite(ms) || new Date(ms).toUTCString() !== value) return undefined;
+  if (dateTexts.size >= DATE_TEXTS) dateTexts.clear();
+  dateTexts.set(value, ms);
+  return ms;
 };
+const DATE_TEXTS = 256;
+const dateTexts = new Map<string, number>(); // at most DATE_TEXTS
 
 /** Where scheme and host end in a key's text (`scheme:length:host/path`). */
 export const hostEnd = (keyText: string): number => {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import type { View } from './view.ts';
 
@@ -19,18 +19,23 @@ export interface TagRow {
   members: string[];
 }
 
-export const readTag = (view: View, tag: string): TagRow => {
-  const bytes = view.get('tags', tagKey(tag));
+export const readTag = (view: View, tag: string): TagRow => readRow(view, tagKey(tag));
+
+export const writeTag = (view: View, tag: string, row: TagRow): void => writeRow(view, tagKey(tag), row);
+
+const readRow = (view: View, key: Buffer): TagRow => {
+  const bytes = view.get('tags', key);
   return bytes ? decode(bytes) : { count: 0, large: false, resetSeq: 0, members: [] };
 };
 
-export const writeTag = (view: View, tag: string, row: TagRow): void => {
-  if (row.count <= 0 && row.resetSeq === 0) view.remove('tags', tagKey(tag));
-  else view.put('tags', tagKey(tag), encode(row));
+const writeRow = (view: View, key: Buffer, row: TagRow): void => {
+  if (row.count <= 0 && row.resetSeq === 0) view.remove('tags', key);
+  else view.put('tags', key, encode(row));
 };
 
 export const addToTag = (view: View, tag: string, id: string): void => {
-  const row = readTag(view, tag);
+  const key = tagKey(tag);
+  const row = readRow(view, key);
   row.count++;
   if (!row.large) {
     if (row.members.length < LISTED) row.members.push(prefixOf(id));
@@ -39,31 +44,32 @@ export const addToTag = (view: View, tag: string, id: string): void => {
       row.members = [];
     }
   }
-  writeTag(view, tag, row);
+  writeRow(view, key, row);
 };
 
 /** `purgeSeq` of the object that goes. */
 export const removeFromTag = (view: View, tag: string, id: string, purgeSeq: number): void => {
-  const row = readTag(view, tag);
+  const key = tagKey(tag);
+  const row = readRow(view, key);
   if (row.large && purgeSeq < row.resetSeq) return;
   row.count = Math.max(0, row.count - 1);
   const at = row.members.indexOf(prefixOf(id));
   if (at >= 0) row.members.splice(at, 1);
   if (row.count === 0 && row.resetSeq === 0) row.large = false;
-  writeTag(view, tag, row);
+  writeRow(view, key, row);
 };
 
 export const prefixOf = (id: string): string => id.slice(0, PREFIX_BYTES * 2);
 
 // Eight bytes: two tags that share them are counted and purged together, which happens once in 10^10 at a million tags.
-const tagKey = (tag: string): Buffer => createHash('sha256').update(tag).digest().subarray(0, 8);
+const tagKey = (tag: string): Buffer => Buffer.from(hash('sha256', tag, 'hex').slice(0, 16), 'hex');
 
 const encode = (row: TagRow): Buffer => {
   const out = new ByteWriter();
   out.int(row.count * 2 + (row.large ? 1 : 0));
   if (row.large) out.int(row.resetSeq);
   for (const member of row.members) out.raw(Buffer.from(member, 'hex'));
-  return out.done();
+  return out.brief();
 };
 
 const decode = (bytes: Buffer): TagRow => {
