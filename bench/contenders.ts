@@ -54,8 +54,13 @@ export const constantOrigin = async (): Promise<{ port: number; server: Server }
   return { port: (server.address() as AddressInfo).port, server };
 };
 
-const run = (command: string, args: readonly string[]): ChildProcess => {
-  const child = spawn('taskset', ['-c', SERVER_CPU, command, ...args], {
+/** This process too, with the origin in it, to the client's core: else it takes from what is measured. */
+export const pinToClient = (): void => {
+  execFileSync('taskset', ['-a', '-c', '-p', CLIENT_CPU, String(process.pid)], { stdio: 'ignore' });
+};
+
+const run = (command: string, args: readonly string[], cpu = SERVER_CPU): ChildProcess => {
+  const child = spawn('taskset', ['-c', cpu, command, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
     cwd: root,
   });
@@ -108,6 +113,8 @@ export interface LacquerOptions {
   readonly workers?: number;
   readonly memory?: string;
   readonly unpinned?: boolean;
+  /** Lines before the rules of badges. */
+  readonly rules?: string;
   /** Files of a certificate and its key: a second listener on `port + 100` with TLS. */
   readonly tls?: { readonly cert: string; readonly key: string };
 }
@@ -121,6 +128,7 @@ export const lacquer = async ({
   memory = '64MiB',
   unpinned = false,
   tls,
+  rules = '',
 }: LacquerOptions): Promise<Contender> => {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'lacquer.yaml');
@@ -133,7 +141,7 @@ cache: { dir: ${folder}/cache, memory: ${memory} }
 shields: { dir: ${folder}/shields }
 log: { access: ${folder}/access.ndjson, file: ${folder}/app.log }
 rules:
-  - name: "{kind}"
+${rules}  - name: "{kind}"
     match: /{kind}/{package}/badge.{ext}
     ttl: 1h
     grace: 10m
@@ -234,13 +242,18 @@ sub vcl_deliver { if (obj.hits > 0) { set resp.http.Cache-Status = "varnish; hit
   };
 };
 
-/** The same bytes as an answer of ours, from the smallest server there can be. */
-export const floor = async (message: Buffer, port: number, folder: string): Promise<Contender> => {
+/** The same bytes to whoever asks, from the smallest server there can be. */
+export const floor = async (
+  message: Buffer,
+  port: number,
+  folder: string,
+  cpu: string = SERVER_CPU,
+): Promise<Contender> => {
   mkdirSync(folder, { recursive: true });
   const binary = join(folder, 'floor');
   writeFileSync(join(folder, 'message'), message);
   execFileSync('gcc', ['-O2', '-o', binary, fileURLToPath(new URL('floor.c', import.meta.url))]);
-  const child = run(binary, [String(port), join(folder, 'message')]);
+  const child = run(binary, [String(port), join(folder, 'message')], cpu);
   await listening(port);
   return {
     name: 'floor',
@@ -249,4 +262,13 @@ export const floor = async (message: Buffer, port: number, folder: string): Prom
     pids: [child.pid!],
     stop: () => stopAll([child]),
   };
+};
+
+/** An origin that costs its core next to nothing, so that what is measured of misses is who asks it. */
+export const cheapOrigin = (port: number, folder: string): Promise<Contender> => {
+  const head = [
+    'HTTP/1.1 200 OK', 'Content-Type: image/svg+xml', 'Cache-Control: public, max-age=3600', 'ETag: "0123456789abcdef"', `Date: ${new Date().toUTCString()}`,
+    `Content-Length: ${BODY.length}`, 'Connection: keep-alive', 'Keep-Alive: timeout=600',
+  ]; // biome-ignore format: lines of a head
+  return floor(Buffer.from(`${head.join('\r\n')}\r\n\r\n${BODY}`), port, folder, CLIENT_CPU);
 };
