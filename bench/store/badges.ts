@@ -36,6 +36,8 @@ export const uri = (i: number): { kind: string; name: string; key: Key } => {
   return { kind, name, key: keyOfTarget(`/${kind}/${name}/badge.svg${style}`) };
 };
 
+export const targetOf = (i: number): string => uri(i).key.target;
+
 const COMMON = [
   'Access-Control-Allow-Origin', '*', 'X-Content-Type-Options', 'nosniff',
   'Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'; img-src data:",

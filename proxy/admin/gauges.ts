@@ -4,7 +4,7 @@ type Combine = (a: number, b: number) => number;
 const RULES: readonly (readonly [RegExp, Combine])[] = [
   // One disk that all share: who has not looked yet knows less.
   [
-    /^store_(uris|shields?|shield_\w+|bod(y|ies)\w*|heads|tags|used_bytes|file_bytes|lmdb_readers|purges?_\w+)$/,
+    /^store_(uris(_per_shield)?|dedup_saved_bytes|shields?|shield_\w+|bod(y|ies)\w*|heads|tags|used_bytes|file_bytes|free_bytes|lmdb_readers|purges?_\w+)$/,
     Math.max,
   ],
   // The worst worker is the news.

@@ -30,6 +30,8 @@ export interface StoreOptions {
   readonly retryMs?: number;
   /** Rest between two rounds of the sweep. */
   readonly sweepMs?: number;
+  /** Between two looks at readers and file size. */
+  readonly upkeepMs?: number;
 }
 
 /** What looking up, putting and purging work on together; one per store. */

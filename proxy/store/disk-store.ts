@@ -18,10 +18,12 @@ import { Purging } from './purging.ts';
 import { Puts } from './puts.ts';
 import type { NewShield } from './shield-files.ts';
 import { Shields } from './shields.ts';
+import { reportAtStart } from './start-report.ts';
 import type { BodyWriter, FillToken, NewForm, PurgeTarget, Shield, Store, StoreStats } from './store.ts';
 import { LARGE } from './store.ts';
 import { lookAfterStrays } from './strays.ts';
 import { Sweeper, type SweepReport } from './sweeper.ts';
+import { Upkeep } from './upkeep.ts';
 import type { View } from './view.ts';
 
 /** A body that nothing shows any more stays so long: whoever is still sending it can open it. */
@@ -42,6 +44,7 @@ export class DiskStore implements Store {
   readonly #leases: Leases;
   readonly #evictor: Evictor;
   readonly #sweeper: Sweeper;
+  readonly #upkeep: Upkeep;
   /** Whoever keeps trying to open the database stops. */
   beforeClose: () => Promise<void> | undefined = () => undefined;
 
@@ -68,6 +71,7 @@ export class DiskStore implements Store {
       report: (round) => this.#swept(round),
     }); // biome-ignore format: what it is made of
     this.#purging = new Purging(core, this.#sweeper);
+    this.#upkeep = new Upkeep(core);
   }
 
   /** Takes a database into use. Called at start and when one could be opened again. */
@@ -81,7 +85,18 @@ export class DiskStore implements Store {
     disk.share(core.isShared);
     core.disk = disk;
     this.#sweeper.start(core.purges.openRows.length > 0 ? 0 : undefined);
+    this.#upkeep.start();
     void lookAfterStrays(core, this.#bodies, this.#shields);
+    void this.#report(disk);
+  }
+
+  async #report(disk: Disk): Promise<void> {
+    try {
+      const report = await reportAtStart(this.#core, disk);
+      if (report) this.#core.options.log.info({ ...report, shields: disk.entries('shields') }, 'store: found at start');
+    } catch (error) {
+      this.#core.failed(error);
+    }
   }
 
   get(key: Key, request: RequestFacts): Entry | undefined {
@@ -225,6 +240,7 @@ export class DiskStore implements Store {
   async close(): Promise<void> {
     await this.beforeClose();
     this.#sweeper.close();
+    this.#upkeep.close();
     this.#leases.close();
     await this.detach();
     this.#core.home.close();

@@ -18,8 +18,8 @@ const ASIDE_KEPT = 2;
 const MIN_FREE = 4 * 1024 * 1024;
 /** With so much left the question is not asked again for a quarter of a second. */
 const ROOMY = 256 * 1024 * 1024;
-/** Leaf pages looked at on every start: fifty milliseconds' worth. After a death while opening, or several, all of them. */
-const SOME_LEAVES = 2000;
+/** Leaf pages looked at on every start: fifty milliseconds' worth. After a death while opening, or several, all of them: a quarter of a second at a million objects. */
+const SOME_LEAVES = 10_000;
 const SUSPICIOUS_DEATHS = 3;
 const LOCK_TRIES = 200;
 const LOCK_PAUSE_MS = 25;

@@ -19,7 +19,7 @@ export const figuresOf = (core: Core, leases: Leases, sweeper: Sweeper): StoreSt
   return {
     ...own,
     uris: disk.entries('uris'), shields, shield_bytes: shieldBytes, body_files: disk.entries('files'), body_bytes: bodyBytes,
-    heads: disk.entries('heads'), tags: disk.entries('tags'), used_bytes: used * PAGE, file_bytes: file * PAGE,
+    heads: disk.entries('heads'), tags: disk.entries('tags'), used_bytes: used * PAGE, file_bytes: file * PAGE, free_bytes: (file - used) * PAGE,
     shield_uris: shieldUris, uris_per_shield: shields === 0 ? 0 : shieldUris / shields, dedup_saved_bytes: Math.max(0, shownBytes - shieldBytes),
     lmdb_readers: readers, batches: disk.batches, batch_retries: disk.retries, queued: disk.queued, purge_seq: purgeSeq,
     purges_open: purges.openRows.length,

@@ -76,10 +76,9 @@ export class Objects {
     return record.length - (old?.size ?? 0);
   }
 
-  /** Removes the row and all that hangs on it. */
-  remove(view: View, id: string): Found {
+  /** Removes the row and all that hangs on it; `found`: what `readIn` has just said of it. */
+  remove(view: View, id: string, found: Found = this.readIn(view, id)): Found {
     const key = Buffer.from(id, 'hex');
-    const found = this.#readIn(view, key);
     if (found === undefined) return undefined;
     view.remove('uris', key);
     if (found === 'corrupt') return found;

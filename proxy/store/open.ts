@@ -110,7 +110,7 @@ const openDisk = async (options: StoreOptions, home: EnvHome): Promise<{ disk: D
   const { used, file } = disk.pages();
   options.log.info(
     {
-      kept: disk.entries('uris'), shields: disk.entries('shields'), usedBytes: used * PAGE, fileBytes: file * PAGE,
+      objects: disk.entries('uris'), shields: disk.entries('shields'), usedBytes: used * PAGE, fileBytes: file * PAGE,
       purges: disk.state.purgeSeq, fresh: isNew, ms: Math.round(performance.now() - startedMs),
     },
     'store: open',

@@ -33,13 +33,12 @@ export const planPurge = (
   id: string | undefined,
   how: PurgeHow,
 ): Planned => {
-  const direct =
-    what.kind === 'key' ? idsOfKey(view, id!) : what.kind === 'tag' ? idsOfTag(view, objects, what.tag) : undefined;
+  const direct = what.kind === 'key' ? idsOfKey(view, id!) : what.kind === 'tag' ? idsOfTag(view, what.tag) : undefined;
   const log = (open: boolean) =>
     how.dryRun ? view.state.purgeSeq : logPurge(view, { atMs: how.atMs, soft: how.soft, local: how.local, open, what });
   if (direct) {
     let count = 0;
-    for (const object of direct) if (purgeOne(view, objects, purges, object, how)) count++;
+    for (const object of direct) if (purgeOne(view, objects, purges, what, object, how)) count++;
     return { count, open: false, seq: log(false) };
   }
   const count = what.kind === 'tag' ? readTag(view, what.tag).count : 0;
@@ -54,28 +53,33 @@ const idsOfKey = (view: View, id: string): string[] => {
   return index ? [id, ...decodeVariants(index).list.map((variant) => variant.id)] : [id];
 };
 
-/** undefined: too many to list. */
-const idsOfTag = (view: View, objects: Objects, tag: string): string[] | undefined => {
+/** Whose ids begin as the tag's row says; another's may, once in a million. undefined: too many to list. */
+const idsOfTag = (view: View, tag: string): string[] | undefined => {
   const row = readTag(view, tag);
   if (row.large) return undefined;
-  const ids: string[] = [];
-  for (const prefix of new Set(row.members)) {
-    for (const { key } of view.range('uris', Buffer.from(prefix.padEnd(32, '0'), 'hex'), 8)) {
-      const id = key.toString('hex');
-      if (prefixOf(id) !== prefix) break;
-      ids.push(id);
+  const members = new Set(row.members);
+  const ids = new Set(view.written('uris').filter((id) => members.has(prefixOf(id))));
+  for (const prefix of members)
+    for (let start: Buffer | undefined = Buffer.from(prefix.padEnd(32, '0'), 'hex'); start; ) {
+      const key: Buffer | undefined = view.firstKey('uris', start);
+      const id = key?.toString('hex');
+      if (key === undefined || id === undefined || prefixOf(id) !== prefix) break;
+      ids.add(id);
+      start = after(key);
     }
-    for (const id of view.written('uris')) if (prefixOf(id) === prefix && !ids.includes(id)) ids.push(id);
-  }
-  return ids.filter((id) => {
-    const found = objects.readIn(view, id);
-    return typeof found === 'object' && found.entry.tags.includes(tag);
-  });
+  return [...ids];
 };
 
-const purgeOne = (view: View, objects: Objects, purges: Purges, id: string, how: PurgeHow): boolean => {
+const purgeOne = (
+  view: View,
+  objects: Objects,
+  purges: Purges,
+  what: PurgeMatch,
+  id: string,
+  how: PurgeHow,
+): boolean => {
   const found = objects.readIn(view, id);
-  if (typeof found !== 'object') return false;
+  if (typeof found !== 'object' || !hits(what, found.entry)) return false;
   const { entry } = found;
   if (purges.committedFate(entry, entry.purgeSeq) === 'dead') return false;
   if (how.dryRun) return true;
@@ -84,7 +88,7 @@ const purgeOne = (view: View, objects: Objects, purges: Purges, id: string, how:
     objects.soften(view, id, entry, how.atMs);
     return true;
   }
-  objects.remove(view, id);
+  objects.remove(view, id, found);
   view.removed.set(entry.primary ?? id, 'purged');
   if (entry.primary) unlist(view, entry.primary, id);
   return true;

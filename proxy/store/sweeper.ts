@@ -111,7 +111,6 @@ export class Sweeper {
       const from: Buffer = shieldAt;
       shieldAt = await disk()?.run((view) => this.#deps.shields.sweep(view, from));
     }
-    disk()?.checkReaders();
     this.rounds++;
     this.#deps.report(total);
     return total;
@@ -138,7 +137,7 @@ export class Sweeper {
         continue;
       }
       report[reason]++;
-      objects.remove(view, id);
+      objects.remove(view, id, found);
       view.removed.set(found !== 'corrupt' ? (found.entry.primary ?? id) : id, reason);
       if (typeof found !== 'object') continue;
       view.invalidate(found.entry.primary ?? id);

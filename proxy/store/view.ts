@@ -15,6 +15,7 @@ export interface Table {
     limit?: number;
     reverse?: boolean;
   }): Iterable<{ key: Buffer; value: Buffer }>;
+  getKeys(options: { start?: Buffer; limit?: number }): Iterable<Buffer>;
   put(key: Buffer, value: Buffer): Promise<boolean>;
   remove(key: Buffer): Promise<boolean>;
 }
@@ -80,6 +81,12 @@ export class View {
     for (const { key, value } of this.#tables[table].getRange({ start, limit, ...(end && { end }) }))
       rows.push({ key: Buffer.from(key), value: Buffer.from(value) });
     return rows;
+  }
+
+  /** The first key from `start` on as committed. */
+  firstKey(table: TableName, start: Buffer): Buffer | undefined {
+    for (const key of this.#tables[table].getKeys({ start, limit: 1 })) return Buffer.from(key);
+    return undefined;
   }
 
   /** Hex keys of the rows this batch has written so far. */

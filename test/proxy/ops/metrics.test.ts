@@ -69,6 +69,10 @@ t.test('totals do not go backwards when a child dies, and its gauges go with it'
   t.equal(totals.counters.get('a_total'), 7);
   t.equal(combinedGauges(totals.gauges).get('connections'), 7, 'each has its own: the sum');
   t.equal(combinedGauges(totals.gauges).get('store_uris'), 11, 'all share one: the largest');
+  const shown = { store_shields: 4, store_shield_uris: 8, store_uris_per_shield: 2, store_dedup_saved_bytes: 900 };
+  for (const worker of ['worker-1', 'worker-2'])
+    totals.add(worker, { counters: {}, gauges: { connections: 4, ...shown }, histograms: {} });
+  t.match(Object.fromEntries(combinedGauges(totals.gauges)), shown, 'two workers show the same shields once');
   totals.forget('worker-1');
   t.equal(totals.counters.get('a_total'), 7);
   t.equal(combinedGauges(totals.gauges).get('connections'), 4);

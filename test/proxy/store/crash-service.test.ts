@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { statsScreen } from '../../../cli/stats-screen.ts';
+import type { Stats } from '../../../proxy/admin/stats.ts';
 import { ask } from '../../helpers/front-door.ts';
 import { scriptedOrigin } from '../../helpers/scripted-origin.ts';
 import { lacquer, type Running } from '../ops/fixture/process.ts';
@@ -99,6 +101,20 @@ log: { access: '${dir}/access.ndjson', level: info }
     await service.running.ended;
     log += service.running.out();
   }
+  const stats = JSON.parse(
+    (
+      await ask({ port: service!.door.admin }, '/stats', { headers: { host: `127.0.0.1:${service!.door.admin}` } })
+    ).body.toString(),
+  ) as Stats;
+  const { shields, shield_uris, uris_per_shield } = stats.store as Record<string, number>;
+  t.ok(
+    shields! > 1 && Math.abs(uris_per_shield! - shield_uris! / shields!) < 0.01,
+    `${shield_uris} URIs show ${shields} shields`,
+  );
+  t.match(
+    statsScreen(stats, undefined, '', { colours: false, width: 200 }),
+    /uris_per_shield +[\d.]+[\s\S]*dedup_saved_bytes +\d/,
+  );
   const worst = Math.round(Math.max(...firstHits));
   const { hits, fills, purges } = load.counts;
   t.comment(JSON.stringify({ ...load.counts, ...sum, worstFirstAnswerMs: worst }));
