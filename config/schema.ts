@@ -24,7 +24,7 @@ const listener = z.union([
 ]);
 
 const originPool = z.strictObject({
-  servers: z.array(originUrl).min(1).describe('http://host:port or https://host:port, one or more'),
+  servers: z.array(originUrl).min(1).describe('http://host:port, https://host:port or unix:/path, one or more'),
   balance: z.enum(['round-robin', 'hash']).default('round-robin').describe('hash: consistent, by cache key'),
   probe: z
     .strictObject({

@@ -44,10 +44,11 @@ export const size = z
 
 /** `http://host[:port]` or `https://…`, nothing behind it. */
 export const originUrl = z.string().refine((text) => {
+  if (/^unix:\/./.test(text)) return true;
   if (!URL.canParse(text)) return false;
   const url = new URL(text);
   return /^https?:$/.test(url.protocol) && url.pathname === '/' && !url.search && !url.hash && !url.username;
-}, 'expected http://host:port or https://host:port with no path');
+}, 'expected http://host:port or https://host:port with no path, or unix:/path');
 
 /** `host:port`, `:port`, `[::1]:port`, `unix:/path` or `fd:3` (a socket handed over by systemd). */
 export const listenAddress = z

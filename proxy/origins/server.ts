@@ -27,6 +27,7 @@ const FREE_SOCKETS = 64;
 
 /** One origin server: where it is, the connections kept to it, and whether it is believed to work. */
 export class OriginServer implements Server {
+  /** Where an origin on a socket file has none, `http://localhost`. */
   readonly url: URL;
   readonly name: string;
   readonly target: Server['target'];
@@ -45,16 +46,17 @@ export class OriginServer implements Server {
   #probe: { up: boolean; inRow: number } = { up: true, inRow: 0 };
 
   constructor(url: string, settings: ServerSettings, names: Names, clock: () => number) {
-    this.url = new URL(url);
+    const path = url.startsWith('unix:') ? url.slice('unix:'.length) : undefined;
+    this.url = new URL(path === undefined ? url : 'http://localhost');
     this.protocol = this.url.protocol === 'https:' ? 'https:' : 'http:';
     this.hostname = this.url.hostname.replace(/^\[|\]$/g, '');
     this.port = Number(this.url.port || (this.protocol === 'https:' ? 443 : 80));
-    this.name = this.url.host;
+    this.name = path === undefined ? this.url.host : url;
     this.target = { protocol: this.protocol, host: this.url.host, hostname: this.hostname, port: this.port };
     this.#settings = settings;
     this.#clock = clock;
     const connection = {
-      lookup: names.lookup,
+      ...(path === undefined ? { lookup: names.lookup } : { socketPath: path }),
       // Node would take the name from the Host field, which is the client's, not the origin's
       ...(this.protocol === 'https:' && {
         servername: settings.servername ?? (isIP(this.hostname) ? '' : this.hostname),
@@ -79,12 +81,14 @@ export class OriginServer implements Server {
         idleMs: FREE_SOCKET_MS,
         connect: (onread) => {
           const { hostname: host, port } = this;
-          const socket = connect({ host, port, lookup: names.lookup, noDelay: true, onread });
+          const socket = connect(
+            path === undefined ? { host, port, lookup: names.lookup, noDelay: true, onread } : { path, onread },
+          );
           limitConnecting(socket, settings.connectTimeoutMs);
           return socket;
         },
       });
-    names.watch(this.hostname, (addresses) => this.#dropMoved(addresses));
+    if (path === undefined) names.watch(this.hostname, (addresses) => this.#dropMoved(addresses));
   }
 
   get healthy(): boolean {

@@ -57,8 +57,9 @@ const foldersOf = (config: Config, { workerEntry, originEntry }: Needs): string[
 
 /** Who runs both and says nothing of where misses go means this origin, wherever it listens. */
 const withOwnOrigin = (config: Config, { sources }: LoadedConfig, origin: HeldSocket | undefined): Config => {
-  if (!origin || !/^[^:]+:\d+$/.test(origin.shown) || sources.get('proxy.origin.servers.0') !== 'default')
+  if (!origin || !/^([^:]+:\d+|unix:.+)$/.test(origin.shown) || sources.get('proxy.origin.servers.0') !== 'default')
     return config;
-  const servers = [`http://${origin.shown.replace('0.0.0.0', '127.0.0.1')}`];
+  const { shown } = origin;
+  const servers = [shown.startsWith('unix:') ? shown : `http://${shown.replace('0.0.0.0', '127.0.0.1')}`];
   return { ...config, proxy: { ...config.proxy, origin: { ...config.proxy.origin, servers } } };
 };

@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import https from 'node:https';
 import net, { type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { type ConfigInput, configSchema } from '../../../config/schema.ts';
 import { byHash } from '../../../proxy/origins/balance.ts';
@@ -342,6 +344,32 @@ t.test(
     t.equal(probed.counts.origin_down, undefined, 'probes verify with the same settings');
   },
 );
+
+t.test('an origin on a socket file: plain requests, bodies, probes, and one that is not there', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'lacquer-'));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  const path = join(dir, 'app.sock');
+  const seen: (string | undefined)[] = [];
+  const server = http.createServer((request, response) => {
+    seen.push(`${request.method} ${request.headers.host}`);
+    response.setHeader('cache-control', 'max-age=60');
+    request.pipe(response);
+  });
+  server.listen(path);
+  await once(server, 'listening');
+  t.teardown(() => server.close().closeAllConnections());
+  const door = await frontDoor(t, `unix:${path}`);
+  t.match(await askDoor(door, '/a'), { status: 200, headers: { 'cache-status': /stored/ } });
+  t.match(await askDoor(door, '/a'), { status: 200, headers: { 'cache-status': /hit/ } });
+  t.equal((await askDoor(door, '/b', { method: 'POST', body: 'told' })).body.toString(), 'told');
+  t.same(seen, ['GET site.example', 'POST site.example']);
+  const { pool } = origins(t, {
+    origin: { servers: [`unix:${path}`], probe: { path: '/health', interval: '20ms', rise: 1, fall: 1 } },
+  });
+  await until(() => seen.includes('GET localhost'));
+  t.ok(pool.servers[0]!.healthy);
+  t.equal((await askDoor(await frontDoor(t, `unix:${dir}/none.sock`), '/a')).status, 502);
+});
 
 t.test('closing pools, as a reload does, lets a request under way finish', async (t) => {
   let finish: (() => void) | undefined;
