@@ -112,9 +112,8 @@ export const openHttp2 = (context: Http2Context): Http2Road => {
           context.count('http2_reset_floods');
           session.destroy(undefined, http2.constants.NGHTTP2_ENHANCE_YOUR_CALM);
         });
-        if (++requests === limits.requestsPerConnection) end();
-        // streams that came in the same read are looked at too
-        else if (draining !== 'no') setImmediate(end);
+        // before the answer, which would have the client send its next request; streams of the same read are among the looked at
+        if (++requests === limits.requestsPerConnection || draining !== 'no') end();
         begin(stream, headers, flags, rawHeaders ?? [], peer);
       },
     );
