@@ -1,8 +1,8 @@
 import type { Client } from './client.ts';
-import type { OriginOutcome, Outcome } from './outcome.ts';
+import type { OriginOutcome, Outcome, Repeated } from './outcome.ts';
 import type { Reason } from './policy/reasons.ts';
 import type { RefusalWord } from './roads/http1-guard.ts';
-import type { RequestHead } from './roads/request-head.ts';
+import type { Asked, Place, RequestHead } from './roads/request-head.ts';
 import type { Rules } from './rules.ts';
 
 /** A request head as a road read it off the wire: syntactically valid (RFC 9112), nothing interpreted. */
@@ -17,6 +17,13 @@ export interface HeadParts {
   readonly rawHeaders: readonly string[];
 }
 
+/** A head whose halves were both read before, with others or together; put together only where somebody asks for the whole. */
+export interface Halves {
+  readonly place: Place;
+  readonly asked: Asked;
+  whole(): RequestHead;
+}
+
 /** What every road (fast, node:http, HTTP/2) calls; the rest of the proxy is behind it. */
 export interface Front {
   /** `headOf` under the rules in force. */
@@ -25,6 +32,8 @@ export interface Front {
   rules(scheme: 'http' | 'https'): Rules;
   /** Changes with every reload; memos of an older one are void. */
   readonly generation: number;
+  /** Answers a request at once where its answer is at hand as bytes (prepared.ts); false: nothing was done. */
+  hit(halves: Halves, client: Client): boolean;
   /** Answers `client`, now or later. Never throws. */
   handle(head: RequestHead, client: Client): void;
 }
@@ -52,6 +61,13 @@ export interface AccessLog {
     outcome: Outcome,
     us: number,
   ): void;
+  /** The same for an outcome that many requests share: `request`, but for what is known of it already. */
+  repeated(
+    halves: Halves,
+    client: Pick<Client, 'id' | 'startMs' | 'remoteAddress'>,
+    outcome: Outcome & Repeated,
+    us: number,
+  ): void;
   /** A background fetch: `type: "refresh"`. */
   refresh(head: RequestHead, parentId: string, origin: OriginOutcome, stored: boolean, why: Reason | undefined): void;
   /** `type: "config"`: old and new hash, at start and at every reload. */
@@ -70,6 +86,8 @@ export interface Metrics {
   request(head: RequestHead, outcome: Outcome, us: number): void;
   /** A request its road refused. */
   refused(request: Pick<RefusedRequest, 'why' | 'us' | 'bytes'>): void;
+  /** The same for an outcome whose place is known (`slot` not below 0). */
+  repeated(outcome: Repeated, us: number): void;
   /** One exchange with the origin that no request waited for. */
   origin(outcome: OriginOutcome): void;
   /** Any other counter or gauge, by name; declared where it is first used. */

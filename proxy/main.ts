@@ -16,9 +16,9 @@ import type { Entry } from './entry.ts';
 import { openCompressor } from './fills/compressor.ts';
 import { openFills, openGate, openHitForMiss } from './fills/fills.ts';
 import { openUpstream } from './fills/origin-roads.ts';
-import type { Front, Metrics, RefusedRequest } from './front.ts';
+import type { Front, Halves, Metrics, RefusedRequest } from './front.ts';
 import { type OpenOrigins, openOrigins } from './origins/origins.ts';
-import type { Outcome } from './outcome.ts';
+import type { Outcome, Repeated } from './outcome.ts';
 import { openPass } from './pass.ts';
 import { openPrepared } from './prepared.ts';
 import { openAccessLog } from './record/access-log.ts';
@@ -151,6 +151,13 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     accessLog.request(head, client, outcome, us);
   };
 
+  const finishAgain = (halves: Halves, client: Client, outcome: Outcome & Repeated) => {
+    if (outcome.slot < 0) return finish(halves.whole(), client, outcome);
+    const us = Math.max(0, Math.round((clock() - client.startMs) * 1000));
+    metrics.repeated(outcome, us);
+    accessLog.repeated(halves, client, outcome, us);
+  };
+
   const upgraded = (up: Upgrade, statusCode: number) => {
     const outcome: Outcome = {
       statusCode, bytes: 0, aborted: false, origin: undefined,
@@ -178,7 +185,7 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     { waiters: config.proxy.limits.waiters, variants: config.cache.variants },
   );
   const serve = openServe({ store, name, via, finish });
-  const prepared = openPrepared({ store, name, via, finish });
+  const prepared = openPrepared({ store, name, via, finish, finishAgain });
   const pass = openPass({ store, fills, upstream, origins, serve, rules, clock, name, via, forwarded });
   const requests = openRequests({
     store, fills, pass, serve, prepared, hitForMiss, clock, name, via, count, forwarded,
@@ -194,6 +201,7 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     },
     head: (parts) => headOf(parts, rulesOf(parts.scheme)),
     rules: rulesOf,
+    hit: requests.hit,
     handle: requests.handle,
   };
 

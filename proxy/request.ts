@@ -2,6 +2,7 @@ import type { Client } from './client.ts';
 import type { Entry } from './entry.ts';
 import type { Caller, FillError, FillResult, Waiter } from './fills/fill-result.ts';
 import type { Fills, openHitForMiss } from './fills/fills.ts';
+import type { Halves } from './front.ts';
 import type { CacheOutcome, Fwd, OriginOutcome, Outcome, Tier } from './outcome.ts';
 import type { Pass } from './pass.ts';
 import { cacheStatus } from './policy/cache-status.ts';
@@ -60,7 +61,7 @@ export const openRequests = (deps: RequestDeps) => {
     if (head.method !== 'GET' && head.method !== 'HEAD') return past(head, client, bypassed('method', 'method'));
     const entry = store.get(head.key, head.facts);
     if (entry === undefined) return absent(head, client);
-    if (head.plain && client.takesBytes && prepared.send(head, client, entry, client.startMs)) return;
+    if (head.plain && client.takesBytes && prepared.first(head, client, entry)) return;
     const now = clock();
     const decision = decide(head.facts, entry, head.rule, now);
     switch (decision.kind) {
@@ -79,6 +80,16 @@ export const openRequests = (deps: RequestDeps) => {
       case 'unsatisfied':
         return unsatisfied(head, client);
     }
+  };
+
+  /** The short way: what `handle` would do with it, where a message is ready and still true. */
+  const knownHit = (halves: Halves, client: Client): boolean => {
+    const ready = prepared.ready(halves, client);
+    if (ready === undefined) return false;
+    const waitSeconds = deps.limited(client.remoteAddress);
+    if (waitSeconds > 0) fail(halves.whole(), client, bypassed('bypass', 'rate-limit'), 429, waitSeconds);
+    else prepared.send(halves, client, ready);
+    return true;
   };
 
   const hit = (head: RequestHead, client: Client, entry: Entry, now: number) => {
@@ -316,7 +327,7 @@ export const openRequests = (deps: RequestDeps) => {
     forwarded: deps.forwarded(head, client),
   });
 
-  return { handle };
+  return { handle, hit: knownHit };
 };
 
 type Lived = Parameters<typeof ttlSecondsOf>[0];

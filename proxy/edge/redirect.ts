@@ -16,6 +16,7 @@ export const redirectingFront = (
   },
   head: (parts) => front.head(parts),
   rules: (scheme) => front.rules(scheme),
+  hit: () => false,
   handle: (head, client) => {
     if (head.path.startsWith(ACME)) return front.handle(head, client);
     const location = `https://${head.host.replace(/:\d+$/, '')}${head.rawTarget === '*' ? '/' : head.rawTarget}`;

@@ -58,7 +58,7 @@ export class WorkerMetrics implements Metrics {
 
   request(head: RequestHead, outcome: Outcome, us: number): void {
     const { cache, repeated } = outcome;
-    if (repeated !== undefined && repeated.slot >= 0) return this.#again(repeated, us);
+    if (repeated !== undefined && repeated.slot >= 0) return this.repeated(repeated, us);
     const status = STATUS_INDEX.get(cache.status)!;
     const statusClass = outcome.aborted ? 5 : classOf(outcome.statusCode);
     const reason = cache.why === undefined ? 0 : (REASON_INDEX.get(cache.why) ?? REASONS.length - 1);
@@ -86,7 +86,7 @@ export class WorkerMetrics implements Metrics {
   }
 
   /** A prepared hit, whose labels are known. */
-  #again({ slot, bytes }: Repeated, us: number): void {
+  repeated({ slot, bytes }: Repeated, us: number): void {
     this.#requests[slot]!++;
     this.#bytes += bytes;
     this.#latency[HIT]!.observe(us);

@@ -1,5 +1,5 @@
 import type { Client } from '../client.ts';
-import type { RefusedRequest } from '../front.ts';
+import type { Halves, RefusedRequest } from '../front.ts';
 import type { OriginOutcome, Outcome, Repeated } from '../outcome.ts';
 import type { Reason } from '../policy/reasons.ts';
 import { digits, put3, putDigits, putNumber } from '../roads/digits.ts';
@@ -127,15 +127,13 @@ export const openAccessLines = (options: LineOptions) => {
 
   const repeatedLine = (
     into: LineBuffer,
-    head: RequestHead,
+    text: Buffer,
+    headers: Buffer,
     client: LineClient,
-    outcome: Outcome,
     repeated: Repeated,
     us: number,
   ): void => {
-    const text = repeated.logText ?? repeatedText(head, outcome, repeated);
     const address = shown(client.remoteAddress);
-    const headers = headerBytes(head);
     const line = into.reserve(opening.length + text.length + address.length + headers.length + SPARE_BYTES);
     if (line < 0) return;
     const { bytes } = into;
@@ -155,7 +153,11 @@ export const openAccessLines = (options: LineOptions) => {
   return {
     /** Writes the line of a request, or nothing where `into` has no room. */
     request(into: LineBuffer, head: RequestHead, client: LineClient, outcome: Outcome, us: number): void {
-      if (outcome.repeated !== undefined) return repeatedLine(into, head, client, outcome, outcome.repeated, us);
+      const { repeated } = outcome;
+      if (repeated !== undefined) {
+        const text = repeated.logText ?? repeatedText(head, outcome, repeated);
+        return repeatedLine(into, text, headerBytes(head), client, repeated, us);
+      }
       const request = requestBytes(head);
       const address = shown(client.remoteAddress);
       const headers = headerBytes(head);
@@ -173,6 +175,14 @@ export const openAccessLines = (options: LineOptions) => {
         at += part.length;
       }
       into.commit(at + bytes.write(rest, at, 'latin1'));
+    },
+
+    /** `request` for an outcome that others have had: nothing of the head is looked at once its texts are made. */
+    repeated(into: LineBuffer, halves: Halves, client: LineClient, outcome: Outcome & Repeated, us: number): void {
+      const { logText: headers } = halves.asked;
+      if (outcome.logText === undefined || headers === undefined)
+        return this.request(into, halves.whole(), client, outcome, us);
+      repeatedLine(into, outcome.logText, headers, client, outcome, us);
     },
 
     refresh(

@@ -25,6 +25,7 @@ export const openAccessLog = (config: Config['log'], options: AccessLogOptions):
 
   return {
     request: (head, client, outcome, us) => lines.request(file, head, client, outcome, us),
+    repeated: (halves, client, outcome, us) => lines.repeated(file, halves, client, outcome, us),
     refresh: (head, parentId, origin, stored, why) =>
       file.line(lines.refresh(head, parentId, origin, stored, why, clock())),
     refused: (request) => file.line(lines.refused(request)),
@@ -42,6 +43,7 @@ export const openAccessLog = (config: Config['log'], options: AccessLogOptions):
 
 const SILENT: AccessLog = {
   request() {},
+  repeated() {},
   refresh() {},
   refused() {},
   config() {},

@@ -2,14 +2,15 @@ const WAYS = 4;
 
 /**
  * Bytes to what they mean, so that what was seen before is not parsed again. Bounded: `slots` (a power of two) pieces of at
- * most `slotBytes` in one slab, four places per hash, the oldest of them goes. Equality is by every byte; the hash only
+ * most `slotBytes` (up to 4096) in one slab, four places per hash, the oldest of them goes. Equality is by every byte; the hash only
  * says where to look, so a collision costs a parse and nothing else.
  */
 export class ByteMemo<T> {
   readonly #slotWords: number;
   readonly #mask: number;
   readonly #slab: Int32Array;
-  readonly #lengths: Int32Array;
+  /** Hash of the piece in a slot, which its length is part of; 0 where there is none. */
+  readonly #tags: Int32Array;
   readonly #values: (T | undefined)[];
   readonly #turn: Uint8Array;
 
@@ -17,7 +18,7 @@ export class ByteMemo<T> {
     this.#slotWords = slotBytes / 4;
     this.#mask = slots / WAYS - 1;
     this.#slab = new Int32Array(slots * this.#slotWords);
-    this.#lengths = new Int32Array(slots);
+    this.#tags = new Int32Array(slots);
     this.#values = new Array(slots).fill(undefined);
     this.#turn = new Uint8Array(slots / WAYS);
   }
@@ -28,9 +29,11 @@ export class ByteMemo<T> {
     if (length >= slotWords * 4) return undefined;
     const whole = length >> 2;
     const tail = words[whole]! & TAIL_MASK[length & 3]!;
-    const first = (hashOf(words, whole, length ^ tail) & this.#mask) * WAYS;
+    const hash = hashOf(words, whole, length ^ tail);
+    const tag = tagOf(hash, length);
+    const first = (hash & this.#mask) * WAYS;
     for (let slot = first; slot < first + WAYS; slot++) {
-      if (this.#lengths[slot] === length && isEqual(this.#slab, slot * slotWords, words, whole, tail))
+      if (this.#tags[slot] === tag && isEqual(this.#slab, slot * slotWords, words, whole, tail))
         return this.#values[slot];
     }
     return undefined;
@@ -40,22 +43,26 @@ export class ByteMemo<T> {
     if (length >= this.#slotWords * 4) return;
     const whole = length >> 2;
     const tail = words[whole]! & TAIL_MASK[length & 3]!;
-    const set = hashOf(words, whole, length ^ tail) & this.#mask;
+    const hash = hashOf(words, whole, length ^ tail);
+    const set = hash & this.#mask;
     const way = this.#turn[set]!;
     this.#turn[set] = (way + 1) % WAYS;
     const slot = set * WAYS + way;
     const base = slot * this.#slotWords;
     this.#slab.set(words.subarray(0, whole), base);
     this.#slab[base + whole] = tail;
-    this.#lengths[slot] = length;
+    this.#tags[slot] = tagOf(hash, length);
     this.#values[slot] = value;
   }
 
   clear(): void {
-    this.#lengths.fill(0);
+    this.#tags.fill(0);
     this.#values.fill(undefined);
   }
 }
+
+/** The length in full, so that pieces of different lengths are never compared, and 20 bits of the hash; never 0. */
+const tagOf = (hash: number, length: number): number => (hash & 0xfffff000) | length;
 
 /** Bytes of a little-endian word that belong to the piece, by how many are left over. */
 const TAIL_MASK = [0, 0xff, 0xffff, 0xffffff];

@@ -158,30 +158,27 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
   #run(bytes: Buffer, end: number): void {
     this.flush();
     const road = this.#road;
+    const isFresh = bytes === road.shared && end <= road.limits.headSize;
+    if (isFresh && this.#memo.find(end)) return this.#beginKnown();
     let at = 0;
     let corked = false;
     this.#running = true;
     while (at < end && this.state === 'none' && !this.#lingering && !this.gone) {
-      const memoised = at === 0 && bytes === road.shared && end <= road.limits.headSize;
-      let head = memoised ? this.#memo.get(end) : undefined;
-      let length = end;
-      if (head === undefined) {
-        const scanned = scanHead(bytes, at, end, road.limits);
-        if (scanned === 'more') {
-          this.#awaitRest();
-          break;
-        }
-        if (scanned === 'fallback') {
-          this.#running = false;
-          if (corked) this.socket.uncork();
-          this.#fallBack(bytes.subarray(at, end));
-          return;
-        }
-        head = this.#parse(scanned);
-        length = scanned.length;
-        if (memoised && length === end && !scanned.close && !scanned.personal) this.#memo.put(scanned, head.scheme);
+      const scanned = scanHead(bytes, at, end, road.limits);
+      if (scanned === 'more') {
+        this.#awaitRest();
+        break;
       }
-      at += length;
+      if (scanned === 'fallback') {
+        this.#running = false;
+        if (corked) this.socket.uncork();
+        this.#fallBack(bytes.subarray(at, end));
+        return;
+      }
+      const head = this.#parse(scanned);
+      if (isFresh && scanned.length === end && !scanned.close && !scanned.personal)
+        this.#memo.put(scanned, head.scheme);
+      at += scanned.length;
       // Several answers from one read leave in one system call.
       if (at < end && !corked) {
         this.socket.cork();
@@ -201,16 +198,30 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
     return this.#road.front.head({ method, scheme, target, authority, httpVersion: 'HTTP/1.1', rawHeaders });
   }
 
+  /** The one head that was read is known by its bytes. */
+  #beginKnown(): void {
+    const { front } = this.#road;
+    const memo = this.#memo;
+    this.#running = true;
+    this.#enter(memo.method, memo.rawHeaders);
+    if (!front.hit(memo, this)) front.handle(memo.whole(), this);
+    this.#running = false;
+  }
+
   #begin(head: RequestHead): void {
+    this.#enter(head.method, head.rawHeaders);
+    this.#road.front.handle(head, this);
+  }
+
+  #enter(method: string, rawHeaders: readonly string[]): void {
     const road = this.#road;
-    if (this.peer.trusted) this.remoteAddress = road.arrival(this.peer, head.rawHeaders).address;
+    if (this.peer.trusted) this.remoteAddress = road.arrival(this.peer, rawHeaders).address;
     this.#headSinceMs = 0;
     this.#id = undefined;
-    this.isHeadRequest = head.method === 'HEAD';
+    this.isHeadRequest = method === 'HEAD';
     this.state = 'waiting';
     this.startMs = road.now();
     if (++this.#requests === road.limits.requestsPerConnection) this.#close = true;
-    road.front.handle(head, this);
   }
 
   get #heldBytes(): number {

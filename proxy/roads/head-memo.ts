@@ -1,4 +1,4 @@
-import type { Front } from '../front.ts';
+import type { Front, Halves } from '../front.ts';
 import type { Rule } from '../rules.ts';
 import { ByteMemo } from './byte-memo.ts';
 import { requestLineEnd, type ScannedBlock, type ScannedHead } from './http1.ts';
@@ -17,13 +17,8 @@ interface Line {
   authority: string;
   place: Place | undefined;
   next: Line | undefined;
-  /** Heads already put together, by the block behind the line; at most HEADS, the oldest goes. */
-  readonly blocks: Block[];
-  readonly heads: RequestHead[];
-  turn: number;
 }
 const AUTHORITIES = 8;
-const HEADS = 4;
 
 /** Header lines and what they ask for, by method and rule. */
 interface Block extends ScannedBlock {
@@ -37,15 +32,19 @@ interface Block extends ScannedBlock {
  * others, needs no parsing; which is most of them (bench/hit.ts), and by halves they stay in the processor's cache.
  * Bounded: 5 MB for 32768 lines, 0.5 MB for 512 blocks; longer ones are parsed each time.
  */
-export class HeadMemo {
+export class HeadMemo implements Halves {
   readonly #front: Pick<Front, 'generation' | 'rules'>;
   readonly #bytes: Buffer;
   readonly #words: Int32Array;
   readonly #lines = new ByteMemo<Line>(LINES, LINE_BYTES);
   readonly #blocks = new ByteMemo<Block>(BLOCKS, BLOCK_BYTES);
-  readonly #block = Buffer.from(new ArrayBuffer(BLOCK_BYTES));
-  readonly #blockWords = new Int32Array(this.#block.buffer);
+  readonly #blockWords = new Int32Array(BLOCK_BYTES / 4);
   #generation: number;
+  #line!: Line;
+  #blockFound!: Block;
+  /** Of the head found last. */
+  place!: Place;
+  asked!: Asked;
 
   /** `bytes` is the buffer all connections read into; heads lie at its start. */
   constructor(front: Pick<Front, 'generation' | 'rules'>, bytes: Buffer) {
@@ -55,36 +54,46 @@ export class HeadMemo {
     this.#generation = front.generation;
   }
 
-  /** The head that is exactly the first `end` bytes. */
-  get(end: number): RequestHead | undefined {
+  /** Whether both halves of the first `end` bytes are known: then `place` and `asked` are what they mean, and `whole` the head. */
+  find(end: number): boolean {
     if (this.#front.generation !== this.#generation) this.#clear();
     const lineEnd = this.#lineEnd(end);
     const length = end - lineEnd;
-    if (lineEnd < 0 || length >= BLOCK_BYTES) return undefined;
-    this.#bytes.copy(this.#block, 0, lineEnd, end);
+    if (lineEnd < 0 || length >= BLOCK_BYTES) return false;
+    copyWords(this.#words, lineEnd, length, this.#blockWords);
     const block = this.#blocks.get(this.#blockWords, length);
-    if (block === undefined) return undefined;
+    if (block === undefined) return false;
     const line = this.#lines.get(this.#words, lineEnd) ?? this.#readLine(lineEnd);
-    if (line === undefined) return undefined;
-    const { blocks } = line;
-    for (let i = 0; i < blocks.length; i++) if (blocks[i] === block) return line.heads[i];
-    const place = this.#placeFor(line, block.scheme, block.authority);
-    const asked = askedFor(block, line.method, place.rule);
-    // Made anew for each request they filled the old generation by 15 MB a second (bench/hit.ts)
-    const head = joined(line.method, block.scheme, line.target, 'HTTP/1.1', block.rawHeaders, place, asked);
-    blocks[line.turn] = block;
-    line.heads[line.turn] = head;
-    line.turn = (line.turn + 1) % HEADS;
-    return head;
+    if (line === undefined) return false;
+    this.#line = line;
+    this.#blockFound = block;
+    this.place = this.#placeFor(line, block.scheme, block.authority);
+    this.asked = askedFor(block, line.method, this.place.rule);
+    return true;
   }
 
-  /** Right after a `get` that found nothing: what the scanner made of the same bytes. */
+  get method(): string {
+    return this.#line.method;
+  }
+
+  get rawHeaders(): readonly string[] {
+    return this.#blockFound.rawHeaders;
+  }
+
+  /** Not kept: a hit has no use for it (`Front.hit`), and its fields would be three more lines of the processor's cache. */
+  whole(): RequestHead {
+    const { method, target } = this.#line;
+    const { scheme, rawHeaders } = this.#blockFound;
+    return joined(method, scheme, target, 'HTTP/1.1', rawHeaders, this.place, this.asked);
+  }
+
+  /** Right after a `find` that found nothing: what the scanner made of the same bytes. */
   put(scanned: ScannedHead, scheme: 'http' | 'https'): void {
     const lineEnd = this.#lineEnd(scanned.length);
     const length = scanned.length - lineEnd;
     if (length >= BLOCK_BYTES) return;
     const { authority, rawHeaders, close, personal } = scanned;
-    this.#bytes.copy(this.#block, 0, lineEnd, scanned.length);
+    copyWords(this.#words, lineEnd, length, this.#blockWords);
     this.#blocks.put(this.#blockWords, length, { authority, rawHeaders, close, personal, scheme, asked: [] });
   }
 
@@ -100,9 +109,6 @@ export class HeadMemo {
       authority: '',
       place: undefined,
       next: undefined,
-      blocks: [],
-      heads: [],
-      turn: 0,
     };
     this.#lines.put(this.#words, lineEnd, line);
     return line;
@@ -113,7 +119,7 @@ export class HeadMemo {
     for (let left = AUTHORITIES; at.place !== undefined; left--) {
       if (at.authority === authority && at.scheme === scheme) return at.place;
       if (left === 1) break;
-      at.next ??= { ...line, place: undefined, next: undefined, blocks: [], heads: [], turn: 0 };
+      at.next ??= { ...line, place: undefined, next: undefined };
       at = at.next;
     }
     at.scheme = scheme;
@@ -141,6 +147,23 @@ const askedFor = ({ asked, rawHeaders }: Block, method: string, rule: Rule): Ask
   const made = askedOf(method, rawHeaders, rule);
   asked.push({ method, rule, asked: made });
   return made;
+};
+
+/** The `length` bytes from `start` on, moved to where words begin; bytes behind them may be anything. Buffer.copy makes a view each time. */
+const copyWords = (from: Int32Array, start: number, length: number, to: Int32Array): void => {
+  const first = start >> 2;
+  const count = (length + 3) >> 2;
+  const shift = (start & 3) * 8;
+  if (shift === 0) {
+    for (let i = 0; i < count; i++) to[i] = from[first + i]!;
+    return;
+  }
+  let word = from[first]!;
+  for (let i = 0; i < count; i++) {
+    const next = from[first + i + 1]!;
+    to[i] = (word >>> shift) | (next << (32 - shift));
+    word = next;
+  }
 };
 
 const LF = 10;

@@ -45,8 +45,8 @@ export interface Place {
   readonly key: Key;
   /** The access log's text of it, made at first use. */
   logText: Buffer | undefined;
-  /** Plain hits on it as bytes, by `taste` (prepared.ts). */
-  readonly prepared: (Prepared | undefined)[];
+  /** A plain hit on it as bytes (prepared.ts); those for another `taste` in a chain behind it. */
+  prepared: Prepared | undefined;
 }
 
 /** What header lines ask for under a rule, wherever they are sent. */
@@ -105,7 +105,7 @@ export const placeOf = (scheme: 'http' | 'https', authority: string, target: str
   const path = canonicalPath(mark < 0 ? target : target.slice(0, mark));
   const { rule, params } = rules.match(host, path);
   const key = keyOf(scheme, host, mark < 0 ? path : path + target.slice(mark), rule);
-  return { host, path, rule, params, key, logText: undefined, prepared: [] };
+  return { host, path, rule, params, key, logText: undefined, prepared: undefined };
 };
 
 export const askedOf = (method: string, rawHeaders: readonly string[], rule: Rule): Asked => {

@@ -59,8 +59,9 @@ export class MemoryTier {
     const others = entries.length > 1 ? entries.slice(1) : NONE;
     let weight = NODE_BYTES + key.text.length;
     for (const entry of entries) weight += weightOf(entry);
+    // What a hit reads comes first, so that it lies in two lines of the processor's cache.
     const node: KeyNode = {
-      text: key.text, id: key.id, slot, first, others, varies: others.length > 0 || first.vary.length > 0, epoch, isGone: false, weight, visited: false, newer: undefined, older: undefined, owner: this,
+      first, isGone: false, epoch, varies: others.length > 0 || first.vary.length > 0, slot, visited: false, text: key.text, id: key.id, others, weight, newer: undefined, older: undefined, owner: this,
     }; // biome-ignore format: the fields of a node
     this.#nodes.set(node.text, node);
     this.#byId.set(node.id, node);

@@ -22,7 +22,14 @@ export type StartProxy = (
 ) => Promise<{ readonly addresses: readonly string[]; readonly store: Pick<Store, 'purge'>; close(): Promise<void> }>;
 
 const nothing = () => undefined;
-const UNCOUNTED: Metrics = { request: nothing, refused: nothing, origin: nothing, add: nothing, set: nothing };
+const UNCOUNTED: Metrics = {
+  request: nothing,
+  repeated: nothing,
+  refused: nothing,
+  origin: nothing,
+  add: nothing,
+  set: nothing,
+};
 /** Whole seconds, as Date counts. Near the real time, which files on disk bear. */
 const START_MS = Math.floor(Date.now() / 1000) * 1000;
 

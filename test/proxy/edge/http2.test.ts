@@ -55,6 +55,7 @@ const edge = async (t: Test, limits: Record<string, unknown> = {}, more: Record<
     rules: () => rules,
     generation: 1,
     head: (parts) => parts as never,
+    hit: () => false,
     handle: (head, client) => {
       const parts = head as unknown as HeadParts;
       seen.push(parts);

@@ -8,6 +8,10 @@ import { type Script, scriptedOrigin } from '../../helpers/scripted-origin.ts';
 import { raw } from './raw.ts';
 
 const RULE = { match: '/**', ttl: '1h', grace: '10m', clientTtl: '1h', query: ['style'] };
+/** Forms in other codings are made after the answer. */
+const waitFor = async (isTrue: () => Promise<boolean>) => {
+  for (let tries = 0; tries < 200 && !(await isTrue()); tries++) await later(10);
+};
 const ORIGIN = { 'Content-Type': 'image/svg+xml', ETag: '"1"' };
 
 const answering =
@@ -123,6 +127,40 @@ t.test('what asks for something special never gets the prepared answer', async (
   t.equal(origin.seen.length, 2);
   await ask('If-Match: "2"\r\n');
   t.equal(origin.seen.length, 3);
+});
+
+t.test('clients of several codings each get their own form, at every second and after a purge', async (t) => {
+  const clock = { now: 1_735_689_600_000 };
+  let n = 0;
+  const text = () => `<svg>${n}${'y'.repeat(3000)}</svg>`;
+  const origin = await scriptedOrigin(
+    t,
+    answering(() => {
+      n++;
+      return text();
+    }),
+  );
+  const door = await frontDoor(t, origin.url, { rules: [{ ...RULE, compress: true }], clock });
+  const codingOf = async (accepted: string): Promise<string> => {
+    const response = await fetch(`http://127.0.0.1:${door.port}/a`, { headers: { 'Accept-Encoding': accepted } });
+    t.equal(await response.text(), text(), `${accepted}: the body`);
+    t.equal(response.headers.get('age') ?? '0', String(Math.floor((clock.now - begun) / 1000)));
+    return response.headers.get('content-encoding') ?? 'identity';
+  };
+  const WANTED = { gzip: 'gzip', br: 'br', identity: 'identity', 'gzip, br': 'br' };
+  let begun = clock.now;
+  for (let life = 0; life < 2; life++) {
+    await codingOf('identity');
+    await waitFor(async () => (await codingOf('br')) === 'br' && (await codingOf('gzip')) === 'gzip');
+    for (const second of [0, 5, 12]) {
+      clock.now = begun + second * 1000;
+      for (let round = 0; round < 2; round++)
+        for (const [accepted, coding] of Object.entries(WANTED)) t.equal(await codingOf(accepted), coding);
+    }
+    await door.proxy.store.purge({ prefix: '/' }, { soft: false, dryRun: false });
+    begun = clock.now;
+  }
+  t.equal(origin.seen.length, 2);
 });
 
 t.test('pipelined hits while the second changes are each whole and true', async (t) => {

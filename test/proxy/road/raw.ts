@@ -33,6 +33,7 @@ export const scriptedFront = (
       front.parsed++;
       return compiled;
     },
+    hit: () => false,
     handle(head, client) {
       seen.push({ method: head.method, target: head.rawTarget, host: head.host, rawHeaders: head.rawHeaders });
       answer(client, head);
