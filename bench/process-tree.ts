@@ -22,12 +22,7 @@ const statOf = (pid: number): Stat | undefined => {
   return { pid, parent: Number(fields[1]), ticks: [11, 12, 13, 14].reduce((sum, i) => sum + Number(fields[i]), 0) };
 };
 
-/** Processor time in seconds that `roots` and all below them have used, user and system, as the operating system counts it. */
-export const cpuSeconds = (roots: readonly number[]): number => {
-  const all = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map((name) => statOf(Number(name)))
-    .filter((stat) => stat !== undefined);
+const treeOf = (roots: readonly number[], all: readonly Stat[]): ReadonlySet<number> => {
   const tree = new Set(roots);
   for (let grown = true; grown; ) {
     grown = false;
@@ -37,5 +32,28 @@ export const cpuSeconds = (roots: readonly number[]): number => {
       grown = true;
     }
   }
+  return tree;
+};
+
+const allProcesses = (): Stat[] =>
+  readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => statOf(Number(name)))
+    .filter((stat) => stat !== undefined);
+
+/**
+ * Seconds that the main threads of `roots` and all below them were ready to run and waited for their core (the second field of
+ * schedstat): what other threads and the machine itself add to a latency.
+ */
+export const coreWaitSeconds = (roots: readonly number[]): number =>
+  [...treeOf(roots, allProcesses())].reduce((sum, pid) => {
+    const [, waited] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ');
+    return sum + Number(waited) / 1e9;
+  }, 0);
+
+/** Processor time in seconds that `roots` and all below them have used, user and system, as the operating system counts it. */
+export const cpuSeconds = (roots: readonly number[]): number => {
+  const all = allProcesses();
+  const tree = treeOf(roots, all);
   return all.reduce((sum, { pid, ticks }) => sum + (tree.has(pid) ? ticks : 0), 0) / TICKS;
 };

@@ -175,8 +175,8 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
       maxObject: config.cache.maxObject,
       compress: openCompressor(store, count),
       notShared: (keyText) => hitForMiss.mark(keyText),
+      kept: (keyText) => hitForMiss.clear(keyText),
       ended: (fill, { stored, why, origin }) => {
-        if (stored && !fill.solo) hitForMiss.clear(fill.head.key.text);
         if (!fill.background || !origin) return;
         metrics.origin(origin);
         accessLog.refresh(fill.head, fill.caller.id, origin, stored, why);

@@ -35,9 +35,10 @@ const piecesOf = (text: string): readonly Piece[] => {
 
 /** Tags of a response: the origin's Surrogate-Key (space-separated, exact) and the rule's own. At most 64. */
 export const tagsOf = (headers: readonly string[], head: Pick<RequestHead, 'rule' | 'params'>): string[] => {
-  const tags = new Set<string>();
+  const tags: string[] = [];
+  const add = (tag: string) => tags.length < MAX_TAGS && !tags.includes(tag) && tags.push(tag);
   for (const line of linesOf(headers, 'surrogate-key'))
-    for (const tag of line.split(/[ \t]+/)) if (tag !== '' && tag.length <= MAX_TAG_LENGTH) tags.add(tag);
-  for (const tag of head.rule.tags) tags.add(expand(tag, head.params));
-  return [...tags].slice(0, MAX_TAGS);
+    for (const tag of line.split(/[ \t]+/)) if (tag !== '' && tag.length <= MAX_TAG_LENGTH) add(tag);
+  for (const tag of head.rule.tags) add(expand(tag, head.params));
+  return tags;
 };

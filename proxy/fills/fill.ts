@@ -37,6 +37,9 @@ export interface FillDeps {
   readonly compress: (fill: { head: RequestHead; entry: Entry; token: FillToken }) => void;
   /** The key's answers are not to be waited for (hit-for-miss). */
   readonly notShared: (keyText: string) => void;
+  /** The key has an answer that all may have. */
+  readonly kept: (keyText: string) => void;
+  /** Of what nobody waits for, and of what came to nothing. */
   readonly ended: (
     fill: Fill,
     result: { stored: boolean; why: Reason | undefined; origin: OriginOutcome | undefined },
@@ -379,11 +382,12 @@ export class Fill {
     this.detach();
     if (entered) this.#deps.gate.leave();
     const { flight } = this;
-    // What was stored is let go only when it is committed, and holds this fill until then: not all that it was made of
     this.flight = undefined;
     this.#exchange = undefined;
     // Behind the announcement, which is an immediate too: whoever is told of the flight follows it by then
     if (flight) setImmediate(() => flight.settled());
+    if (put && !this.#leased && !this.background)
+      return thenKept(put, this.#deps.kept, this.solo ? undefined : this.head.key.text);
     const release = () => this.#leased && this.#deps.store.release(this.head.key);
     if (put === undefined) {
       release();
@@ -392,7 +396,17 @@ export class Fill {
     }
     put.then((result) => {
       release();
-      this.#deps.ended(this, { stored: result === 'stored', why: result === 'stored' ? undefined : result, origin });
+      const stored = result === 'stored';
+      if (stored && !this.solo) this.#deps.kept(this.head.key.text);
+      this.#deps.ended(this, { stored, why: stored ? undefined : result, origin });
     }, release);
   }
 }
+
+/** A function of its own, so that a put on its way holds a key's text and not the fill with all that it was made of. */
+const thenKept = (put: Promise<PutResult>, kept: FillDeps['kept'], keyText: string | undefined): void => {
+  put.then(
+    (result) => result === 'stored' && keyText !== undefined && kept(keyText),
+    () => undefined,
+  );
+};

@@ -23,7 +23,8 @@ export class Flight {
   /** Known once the body is complete and stored. */
   entry: Entry | undefined;
   #open = true;
-  readonly #followers = new Set<() => void>(); // bounded by limits.waiters
+  /** Made for the first client that reads along: most flights are complete before. Bounded by limits.waiters. */
+  #followers: Set<() => void> | undefined;
 
   constructor(
     known: Pick<
@@ -43,14 +44,16 @@ export class Flight {
   }
 
   get followers(): number {
-    return this.#followers.size;
+    return this.#followers?.size ?? 0;
   }
 
   /** Called after each change: more bytes, complete, broken. Returns how to stop. */
   follow(changed: () => void): () => void {
-    this.#followers.add(changed);
+    const followers = this.#followers ?? new Set();
+    this.#followers = followers;
+    followers.add(changed);
     return () => {
-      this.#followers.delete(changed);
+      followers.delete(changed);
       this.#releaseWhenDone();
     };
   }
@@ -62,12 +65,12 @@ export class Flight {
   }
 
   #releaseWhenDone(): void {
-    if (this.#open || this.#followers.size > 0) return;
+    if (this.#open || this.followers > 0) return;
     this.#open = true;
     this.writer.release();
   }
 
   changed(): void {
-    for (const follower of this.#followers) follower();
+    if (this.#followers) for (const follower of this.#followers) follower();
   }
 }

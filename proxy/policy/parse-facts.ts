@@ -81,7 +81,9 @@ const ageOf = (lines: readonly string[]): number => {
   return Math.min(Number(first), MAX_SECONDS);
 };
 
+const NO_NAMES: readonly string[] = Object.freeze([]);
 const varyOfLines = (lines: readonly string[]): readonly string[] | '*' => {
+  if (lines.length === 0) return NO_NAMES;
   const names = new Set(members(lines).map((name) => name.toLowerCase()));
   return names.has('*') ? '*' : [...names].sort();
 };

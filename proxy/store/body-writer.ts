@@ -99,6 +99,8 @@ export class SpooledBody implements BodyWriter {
   }
 
   #held(start: number, end: number): Buffer {
+    const [first] = this.#pieces;
+    if (start === 0 && first?.start === 0 && first.bytes.length === end) return first.bytes;
     const parts: Buffer[] = [];
     for (const { start: from, bytes } of this.#pieces) {
       if (from + bytes.length <= start) continue;

@@ -173,8 +173,12 @@ const httpDate = (ms: number): string => {
 const known = new LRUCache<string, { bytes: Buffer; hash: Buffer }>({ max: 2048 });
 const headBytes = (head: Head): { bytes: Buffer; hash: Buffer } => {
   let signature = `${head.status}\n${head.keyPrefix}\n${head.vary.join()}`;
-  for (const [name, hole, value] of head.lines) signature += `\n${hole}${name}:${value}`;
-  for (const [kind, text] of head.tags) signature += `\n${kind} ${text}`;
+  // By index: taking pairs apart with an iterator was a tenth of what a put leaves to the collector
+  for (let i = 0; i < head.lines.length; i++) {
+    const line = head.lines[i]!;
+    signature += `\n${line[1]}${line[0]}:${line[2]}`;
+  }
+  for (let i = 0; i < head.tags.length; i++) signature += `\n${head.tags[i]![0]} ${head.tags[i]![1]}`;
   for (const { coding, etag, body } of head.forms ?? [])
     signature += `\n${coding} ${etag} ${body.kind === 'file' ? body.name + body.sha256 : ''}`;
   let made = known.get(signature);

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Entry } from '../entry.ts';
 import { decodeEntry, encodeEntry, headHash, isShieldForm, peek, type StoredEntry } from './codec.ts';
 import { type DecodedHead, decodeHead } from './head.ts';
-import { addToTag, removeFromTag } from './tags.ts';
+import { addToTag, isForgotten, removeFromTag } from './tags.ts';
 import type { Tables, View } from './view.ts';
 
 const BLOCK = 4096;
@@ -71,7 +71,8 @@ export class Objects {
       dropFiles(view, old);
       countShown(view, old, -1);
     }
-    for (const tag of entry.tags) if (!old?.tags.includes(tag)) addToTag(view, tag, id);
+    for (const tag of entry.tags)
+      if (!old?.tags.includes(tag) || isForgotten(view, tag, old.purgeSeq)) addToTag(view, tag, id);
     if (old) for (const tag of old.tags) if (!entry.tags.includes(tag)) removeFromTag(view, tag, id, old.purgeSeq);
     return record.length - (old?.size ?? 0);
   }

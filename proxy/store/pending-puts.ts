@@ -8,13 +8,13 @@ export interface PendingPut {
 
 /** Puts on their way to the database, by key text, so that the next request finds them; bounded by the disk's queue. */
 export class PendingPuts {
-  readonly #byText = new Map<string, Set<PendingPut>>();
+  readonly #byText = new Map<string, PendingPut[]>();
 
   add(entry: StoredEntry): PendingPut {
     const put: PendingPut = { entry };
     const list = this.#byText.get(entry.keyText);
-    if (list) list.add(put);
-    else this.#byText.set(entry.keyText, new Set([put]));
+    if (list) list.push(put);
+    else this.#byText.set(entry.keyText, [put]);
     return put;
   }
 
@@ -23,8 +23,9 @@ export class PendingPuts {
     const text = put.entry.keyText;
     const list = this.#byText.get(text);
     if (!list) return;
-    list.delete(put);
-    if (list.size === 0) this.#byText.delete(text);
+    const at = list.indexOf(put);
+    if (at >= 0) list.splice(at, 1);
+    if (list.length === 0) this.#byText.delete(text);
   }
 
   has(text: string): boolean {
@@ -35,8 +36,10 @@ export class PendingPuts {
   latest(text: string, request: Pick<RequestFacts, 'field'>): StoredEntry | undefined {
     const list = this.#byText.get(text);
     if (!list) return undefined;
-    for (const { entry } of [...list].reverse())
+    for (let i = list.length - 1; i >= 0; i--) {
+      const { entry } = list[i]!;
       if (entry.vary.every(([name, value]) => request.field(name) === value)) return entry;
+    }
     return undefined;
   }
 
@@ -46,13 +49,14 @@ export class PendingPuts {
    */
   purge(what: PurgeMatch, soft: boolean, atMs: number, dropped: (text: string) => void): void {
     for (const [text, list] of this.#byText) {
-      for (const put of list) {
-        if (!hits(what, put.entry)) continue;
+      const left = list.filter((put) => {
+        if (!hits(what, put.entry)) return true;
         dropped(text);
         if (soft) put.entry = { ...put.entry, purgedAtMs: put.entry.purgedAtMs ?? atMs };
-        else list.delete(put);
-      }
-      if (list.size === 0) this.#byText.delete(text);
+        return soft;
+      });
+      if (left.length === 0) this.#byText.delete(text);
+      else if (left.length < list.length) this.#byText.set(text, left);
     }
   }
 }

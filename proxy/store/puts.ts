@@ -10,6 +10,7 @@ import type { News } from './news.ts';
 import { slotOf } from './popularity.ts';
 import type { Begun } from './purges.ts';
 import type { FillToken, PutResult } from './store.ts';
+import type { View } from './view.ts';
 import { planPut } from './writes.ts';
 
 interface Token extends FillToken, Begun {
@@ -56,27 +57,37 @@ export class Puts {
     if (!disk || memory.get(key.text) || isWorthMemory(core, slotOf(key.id))) takeIntoMemory(core, key, stored);
     if (!disk) return Promise.resolve('stored');
     const onItsWay = pending.add(stored);
-    return this.#write(disk, key, stored, begun).then((result) => {
+    const end = (result: PutResult): PutResult => {
       pending.settle(onItsWay);
       if (result !== 'stored') memory.drop(key.text);
       return result;
-    });
+    };
+    const plan = (view: View) => planPut(view, core.objects, key, stored, begun, core.options.cache.variants);
+    const refused = (error: unknown) => end(this.#refused(error));
+    // Straight on where nothing is to be waited for: each promise more is held by thousands of puts until the commit
+    if (this.#bodies.isWriting(stored.forms)) return this.#bodiesFirst(disk, stored, plan).then(end, refused);
+    const why = this.#mayNot();
+    return why === undefined ? disk.run(plan).then(end, refused) : Promise.resolve(why).then(end);
   }
 
-  async #write(disk: Disk, key: Key, entry: Entry, begun: Begun): Promise<PutResult> {
-    const { home, options, objects, failed } = this.#core;
-    try {
-      if (this.#bodies.isWriting(entry.forms) && !(await this.#bodies.written(entry.forms))) return 'failed';
-      if (this.#isFull) {
-        options.count('store_over_limit');
-        return 'full';
-      }
-      if (home.isFull()) throw new DiskError('full');
-      return await disk.run((view) => planPut(view, objects, key, entry, begun, options.cache.variants));
-    } catch (error) {
-      failed(error);
-      return error instanceof DiskError && error.code === 'full' ? 'full' : 'failed';
+  async #bodiesFirst(disk: Disk, entry: Entry, plan: (view: View) => PutResult): Promise<PutResult> {
+    if (!(await this.#bodies.written(entry.forms))) return 'failed';
+    return this.#mayNot() ?? disk.run(plan);
+  }
+
+  /** Why nothing is written now; the entry is not kept in memory alone either. */
+  #mayNot(): PutResult | undefined {
+    const { home, options } = this.#core;
+    if (this.#isFull) {
+      options.count('store_over_limit');
+      return 'full';
     }
+    return home.isFull() ? this.#refused(new DiskError('full')) : undefined;
+  }
+
+  #refused(error: unknown): PutResult {
+    this.#core.failed(error);
+    return error instanceof DiskError && error.code === 'full' ? 'full' : 'failed';
   }
 
   /** After each commit: whether the next put still has room. Over the limit, an empty batch makes some. */

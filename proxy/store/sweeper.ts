@@ -7,8 +7,10 @@ import { readTag, writeTag } from './tags.ts';
 import type { View } from './view.ts';
 import { unlist } from './writes.ts';
 
+/** Objects of a step at most, and how long it may hold the event loop: hits wait for it (bench/trouble.ts). */
 const STEP = 200;
-/** Between two steps of a round with nothing urgent: a million objects in about ten minutes. */
+const STEP_MS = 3;
+/** Between two whole steps of a round with nothing urgent: a million objects in about ten minutes. */
 const PAUSE_MS = 120;
 const REST_MS = 30_000;
 const CHANGES_KEPT = 4096;
@@ -99,7 +101,7 @@ export class Sweeper {
       for (const name of ['walked', 'expired', 'purged', 'corrupt'] as const) total[name] += step.report[name];
       for (const [seq, count] of step.report.hits) total.hits.set(seq, (total.hits.get(seq) ?? 0) + count);
       start = step.next;
-      if (!this.#hurry && open.size === 0) await pause(PAUSE_MS);
+      if (!this.#hurry && open.size === 0) await pause((PAUSE_MS * step.seen) / STEP);
       else await pause(0);
     }
     if (this.#closed) return total;
@@ -116,12 +118,16 @@ export class Sweeper {
     return total;
   }
 
-  #step(view: View, start: Buffer): { next: Buffer | undefined; report: SweepReport } {
+  #step(view: View, start: Buffer): { next: Buffer | undefined; seen: number; report: SweepReport } {
     const { objects, purges, clock, deadAtMs } = this.#deps;
     const report: SweepReport = { walked: 0, expired: 0, purged: 0, corrupt: 0, hits: new Map() };
     const now = clock();
     const rows = view.range('uris', start, STEP);
+    const until = performance.now() + STEP_MS;
+    let seen = 0;
     for (const { key } of rows) {
+      if (seen > 0 && performance.now() >= until) return { next: after(rows[seen - 1]!.key), seen, report };
+      seen++;
       const id = key.toString('hex');
       const found = objects.readIn(view, id);
       if (found === undefined) continue;
@@ -143,7 +149,7 @@ export class Sweeper {
       view.invalidate(found.entry.primary ?? id);
       if (found.entry.primary) unlist(view, found.entry.primary, id);
     }
-    return { next: rows.length < STEP ? undefined : after(rows.at(-1)!.key), report };
+    return { next: rows.length < STEP ? undefined : after(rows.at(-1)!.key), seen, report };
   }
 
   #reason(

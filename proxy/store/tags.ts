@@ -47,6 +47,13 @@ export const addToTag = (view: View, tag: string, id: string): void => {
   writeRow(view, key, row);
 };
 
+/** Whether a purge has taken an object of this age out of a large tag's count, though the sweep has not come to it yet. */
+export const isForgotten = (view: View, tag: string, purgeSeq: number): boolean => {
+  if (purgeSeq >= view.state.purgeSeq) return false;
+  const { large, resetSeq } = readTag(view, tag);
+  return large && purgeSeq < resetSeq;
+};
+
 /** `purgeSeq` of the object that goes. */
 export const removeFromTag = (view: View, tag: string, id: string, purgeSeq: number): void => {
   const key = tagKey(tag);

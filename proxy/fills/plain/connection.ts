@@ -89,7 +89,7 @@ export class PlainConnection {
       return false;
     }
     const isWhole = end === scanned.headLength + scanned.bodyLength;
-    const body = end === scanned.headLength ? NOTHING : Buffer.from(bytes.subarray(scanned.headLength, end));
+    const body = end === scanned.headLength ? NOTHING : piece(bytes, scanned.headLength, end);
     this.#keepSeconds = scanned.keepSeconds;
     this.#left = scanned.headLength + scanned.bodyLength - end;
     if (isWhole) this.#free();
@@ -149,3 +149,9 @@ export class PlainConnection {
     else attempt.failed(this.#error ?? reset('the origin closed the connection'));
   }
 }
+
+const piece = (bytes: Buffer, start: number, end: number): Buffer => {
+  const copy = Buffer.allocUnsafe(end - start);
+  bytes.copy(copy, 0, start, end);
+  return copy;
+};
