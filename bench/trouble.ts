@@ -6,13 +6,16 @@ import { join } from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { type Contender, constantOrigin, lacquer, nginx, pinToClient } from './contenders.ts';
-import { HEAD, type Measured, measure, ROUNDS, rowOf, SECONDS } from './measure.ts';
-import { coreWaitSeconds } from './process-tree.ts';
+import { HEAD, type Measured, ROUNDS, rowOf, SECONDS } from './measure.ts';
+import { coreWaitSeconds, cpuSeconds } from './process-tree.ts';
 import { machine, publish, table } from './results.ts';
+import { openSteady } from './steady.ts';
 import { wrk } from './wrk.ts';
 
-// What a hit waits while there is trouble: misses of a slow origin, a sweep of a million dead entries, reloads. nginx beside it, so
-// that what the machine itself adds can be seen. PART=misses|reload|sweep runs one of them.
+// What a hit waits while there is trouble: misses of a slow origin, a sweep of a million dead entries, reloads. Hits come at a steady
+// rate. nginx beside it, so that what the machine itself adds can be seen. PART=misses|reload|sweep runs one of them.
+const HITS_PER_SECOND = 5000;
+const CONNECTIONS = 8;
 const MISSES_PER_SECOND = 500;
 const SWEPT = Number(process.env.SWEPT ?? 1_000_000);
 /** The sweeper rests so long after the start, and a little is allowed for it to begin. */
@@ -24,6 +27,7 @@ const wants = (part: string) => PART === undefined || PART === part;
 pinToClient();
 const folder = mkdtempSync(join(tmpdir(), 'trouble-bench-'));
 const origin = await constantOrigin();
+const steady = openSteady(folder);
 
 /** Misses of a slow origin at a steady rate, until stopped. */
 const slowMisses = (port: number) => {
@@ -55,14 +59,19 @@ const loopDelay = (contender: Contender) => {
   };
 };
 
+const sample = async ({ port, pids }: Contender): Promise<Measured> => {
+  const before = cpuSeconds(pids);
+  const result = await steady(port, HITS_PER_SECOND, SECONDS, CONNECTIONS);
+  return { ...result, cpuUs: ((cpuSeconds(pids) - before) * 1e6) / result.requests };
+};
+
 /** `warm` first; then as many rounds as are asked for. */
 const row = async (name: string, contender: Contender): Promise<string[]> => {
-  await wrk(contender.port, 'zipf', 2, { connections: 8 });
+  await steady(contender.port, HITS_PER_SECOND, 2, CONNECTIONS);
   const delay = contender.name === 'lacquer' ? loopDelay(contender) : () => '';
   const waitedBefore = coreWaitSeconds(contender.pids);
   const samples: Measured[] = [];
-  for (let round = 0; round < ROUNDS; round++)
-    samples.push(await measure(contender, 'zipf', { connections: 8, salt: `t${round}` }));
+  for (let round = 0; round < ROUNDS; round++) samples.push(await sample(contender));
   const worst = Math.max(...samples.map(({ max }) => max));
   const waited = (coreWaitSeconds(contender.pids) - waitedBefore) / (ROUNDS * SECONDS);
   return [...rowOf(name, samples), (worst / 1000).toFixed(2), `${(100 * waited).toFixed(0)} %`, delay()];
@@ -93,7 +102,7 @@ try {
   const others = PART === 'sweep' ? [] : [await begun(nginx(origin.port, 7442, join(folder, 'nginx')))];
   running.push(...others);
 
-  for (const contender of running) rows.push(await row(`hits alone, 8 connections: ${contender.name}`, contender));
+  for (const contender of running) rows.push(await row(`hits alone: ${contender.name}`, contender));
   if (wants('misses'))
     for (const contender of running) {
       const end = slowMisses(contender.port);
@@ -140,7 +149,7 @@ try {
 publish(
   PART === undefined ? 'Hits under trouble' : `Hits under trouble, ${PART}`,
   [
-    `${new Date().toISOString().slice(0, 16)}Z, ${machine()}. The server on one core; wrk, the origin and whoever causes the misses on the other; medians of ${ROUNDS} rounds of ${SECONDS} s, and the highest of all rounds.`,
+    `${new Date().toISOString().slice(0, 16)}Z, ${machine()}. The server on one core; ${HITS_PER_SECOND.toLocaleString('en')} hits/s over ${CONNECTIONS} connections (10,000 URIs by Zipf, latency from when a request was due), the origin and whoever causes the misses on the other; medians of ${ROUNDS} rounds of ${SECONDS} s, and the highest of all rounds.`,
     table([...HEAD, 'highest ms', 'waits for its core', "worker's event loop, highest delay ms"], rows),
   ].join('\n\n'),
 );
