@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../../config/schema.ts';
 import type { Bus } from '../bus.ts';
 import type { Entry } from '../entry.ts';
-import { type Disk, DiskError } from './disk.ts';
+import { type Disk, DiskError, isDamage } from './disk.ts';
 import type { EnvHome } from './env-home.ts';
 import { MemoryTier } from './memory.ts';
 import { Objects } from './objects.ts';
@@ -53,6 +53,8 @@ export class Core {
   isShared: boolean;
   /** The database was set aside or lost: what is missing now may have been there. */
   lostAtMs: number | undefined;
+  /** Met while the database was in use: it is to be set aside. */
+  damage: unknown;
 
   constructor(options: StoreOptions, home: EnvHome) {
     const { cache, log, count, clock } = options;
@@ -67,6 +69,7 @@ export class Core {
 
   readonly failed = (error: unknown): void => {
     if (error instanceof DiskError && error.code === 'closed') return;
+    if (this.disk && isDamage(error)) this.damage ??= error;
     const isFull = error instanceof DiskError && error.code === 'full';
     this.trouble.report(
       'trouble',

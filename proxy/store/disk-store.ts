@@ -78,6 +78,7 @@ export class DiskStore implements Store {
   attach(disk: Disk, isNew: boolean): void {
     const core = this.#core;
     if (isNew) core.lostAtMs = core.options.clock();
+    core.damage = undefined;
     core.memory.clear();
     this.#news.begin(disk);
     disk.beforeCommit = (view) => this.#beforeCommit(disk, view);
@@ -223,6 +224,11 @@ export class DiskStore implements Store {
 
   stats(): StoreStats {
     return figuresOf(this.#core, this.#leases, this.#sweeper);
+  }
+
+  /** What is wrong with the database in use; undefined when nothing is known to be. */
+  get damage(): unknown {
+    return this.#core.damage;
   }
 
   get isAttached(): boolean {

@@ -38,6 +38,16 @@ interface Queued {
   readonly settle: (error: DiskError | undefined) => void;
 }
 
+/**
+ * What lmdb says of a page that is not what it should be, met while the database is in use (MDB_BAD_TXN, INVALID, PANIC,
+ * CORRUPTED, PAGE_NOTFOUND). Its other errors are about room and settings.
+ */
+const DAMAGE = new Set([-30_782, -30_793, -30_795, -30_796, -30_797]);
+export const isDamage = (error: unknown): boolean => {
+  const cause = error instanceof DiskError ? error.cause : error;
+  return cause instanceof RangeError || (cause instanceof Error && 'code' in cause && DAMAGE.has(Number(cause.code)));
+};
+
 type BinaryDb = Database<Buffer, Buffer>;
 
 /**
@@ -172,27 +182,28 @@ export class Disk {
   async #batch(): Promise<void> {
     const taken: Queued[] = [];
     for (let tries = 1; ; tries++) {
-      let view: View;
       try {
         this.#env.resetReadTxn();
         this.#reload();
-        view = await this.#plan(taken);
+        const view = await this.#plan(taken);
         const done = view.isEmpty || (await this.#commit(view));
         if (!done) {
           this.retries++;
           if (tries < TRIES) continue;
           throw new DiskError('busy');
         }
+        this.batches++;
+        this.#last = taken.length;
+        this.#isUrgent &&= this.#queue.length > 0;
+        this.#reload();
+        this.afterCommit(view);
       } catch (error) {
+        // Before anything was taken (a state row that cannot be read) all who wait fail, or they would be tried for ever.
+        const failed = taken.length > 0 ? taken : this.#queue.splice(0);
         const failure = error instanceof DiskError ? error : new DiskError('failed', error);
-        for (const { settle } of taken) settle(failure);
+        for (const { settle } of failed) settle(failure);
         return;
       }
-      this.batches++;
-      this.#last = taken.length;
-      this.#isUrgent &&= this.#queue.length > 0;
-      this.#reload();
-      this.afterCommit(view);
       for (const { settle } of taken) settle(undefined);
       return;
     }

@@ -32,10 +32,16 @@ export class News {
     setImmediate(() => {
       this.#isHeard = false;
     });
-    const { disk } = this.#core;
-    if (!disk?.refresh()) return;
-    this.hearPurges(disk);
-    this.#hearChanges(disk);
+    const { disk, memory, failed } = this.#core;
+    try {
+      if (!disk?.refresh()) return;
+      this.hearPurges(disk);
+      this.#hearChanges(disk);
+    } catch (error) {
+      // Not knowing what others purged, memory may serve nothing.
+      memory.clear();
+      failed(error);
+    }
   }
 
   /** Purges of others have not seen what is still on its way from here. */

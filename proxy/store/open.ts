@@ -52,9 +52,11 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
   let toldAtMs = Number.NEGATIVE_INFINITY;
   const attempt = async (): Promise<void> => {
     try {
-      if (store.isAttached && home.isInPlace) return;
+      const isInPlace = store.isAttached && home.isInPlace;
+      if (isInPlace && store.damage === undefined) return;
+      const damage = isInPlace ? store.damage : undefined;
       await store.detach();
-      const { disk, isNew } = await openDisk(options, home);
+      const { disk, isNew } = await openDisk(options, home, damage);
       store.attach(disk, isNew);
     } catch (error) {
       options.count('store_open_failures');
@@ -81,7 +83,11 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
   return store;
 };
 
-const openDisk = async (options: StoreOptions, home: EnvHome): Promise<{ disk: Disk; isNew: boolean }> => {
+const openDisk = async (
+  options: StoreOptions,
+  home: EnvHome,
+  met: unknown,
+): Promise<{ disk: Disk; isNew: boolean }> => {
   const others = home.prepare();
   for (const name of others) options.log.warn({ format: name }, 'store: of another format, set aside');
   const startedMs = performance.now();
@@ -94,12 +100,13 @@ const openDisk = async (options: StoreOptions, home: EnvHome): Promise<{ disk: D
     home.prepare();
   };
   const disk = await home.locked(async () => {
-    const damage = home.damage();
+    const damage = met === undefined ? home.damage() : undefined;
+    if (met !== undefined) setAside(met);
     if (damage !== undefined) setAside(new Error(damage));
     home.beginOpening();
     const settings = { mapSize: mapSize(options), maxSize: options.cache.maxSize, shared: options.workers > 1 };
     const opened = await Disk.open(home.db, settings).catch((error: unknown) => {
-      if (!isDamage(error)) throw error;
+      if (!isUnusable(error)) throw error;
       setAside(error);
       home.beginOpening();
       return Disk.open(home.db, settings);
@@ -118,7 +125,7 @@ const openDisk = async (options: StoreOptions, home: EnvHome): Promise<{ disk: D
   return { disk, isNew };
 };
 
-const isDamage = (error: unknown): boolean =>
+const isUnusable = (error: unknown): boolean =>
   error instanceof RangeError ||
   (error instanceof Error && 'code' in error && typeof error.code === 'number' && error.code <= MDB_DAMAGE);
 

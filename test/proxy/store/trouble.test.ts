@@ -118,6 +118,40 @@ for (const [name, spoil] of Object.entries(spoils))
     await store.close();
   });
 
+const leaves = (path: string, spoil: (page: Buffer) => void) => {
+  const bytes = readFileSync(path);
+  for (let at = 8192; at < bytes.length; at += 4096) {
+    const page = bytes.subarray(at, at + 4096);
+    if (page.readUInt16LE(18) & 2 && page.readBigUInt64LE(0) === BigInt(at / 4096)) spoil(page);
+  }
+  writeFileSync(path, bytes, { flag: 'r+' });
+};
+const whileOpen: Record<string, (page: Buffer) => void> = {
+  'are nothing': (page) => page.fill(0),
+  'point nowhere': (page) => page.fill(0xff),
+  'are of another kind': (page) => page.writeUInt16LE(0x40, 18),
+};
+for (const workers of [1, 2])
+  for (const [name, spoil] of Object.entries(whileOpen))
+    t.test(`pages that ${name} under an open database (${workers} workers): forwards, then an empty one`, async (t) => {
+      const dir = t.testdir();
+      const { store, lines } = await openIn(dir, { cache: { memory: 0 } }, { retryMs: 20, workers });
+      await Promise.all(Array.from({ length: 1000 }, (_, i) => put(store, key(`/${i}`))));
+      leaves(join(dir, DATA), spoil);
+      const written = Promise.all(Array.from({ length: 100 }, (_, i) => put(store, key(`/${i}`))));
+      for (let i = 0; i < 1000; i++) store.get(key(`/${i}`), request());
+      t.ok(
+        (await written).every((result) => result !== 'stored'),
+        'refused, not waited for',
+      );
+      while (!lines.some(({ level, msg }) => level === 50 && /set aside/.test(String(msg))))
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      while (store.stats().disk_up === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      t.equal(await put(store, key('/3')), 'stored');
+      t.ok(bodyOf(store, key('/3')));
+      await store.close();
+    });
+
 t.test(
   'a process that died while opening, or several that died soon, cost nothing when the file is whole',
   async (t) => {
