@@ -76,8 +76,10 @@ const limits = z.strictObject({
   idleTimeout: timer.prefault('60s').describe('keep-alive without a request'),
   sendTimeout: timer.prefault('30s').describe('a client that takes no byte for so long is cut off'),
   requestsPerConnection: count.default(0).describe('0: no limit'),
-  fills: count.default(256).describe('fetches from the origin under way at once, per worker'),
-  queue: count.default(1024).describe('requests waiting for a place among them; past it misses are shed with 503'),
+  fills: count.default(256).describe('fetches from one origin under way at once, per worker'),
+  queue: count
+    .default(1024)
+    .describe('fetches waiting for a place among them, per origin; past it misses are shed with 503'),
   loopDelay: duration.prefault('2s').describe('median delay of the event loop past which misses are shed; 0: never'),
   waiters: count.default(10_000).describe('requests that may wait for one fill'),
 });

@@ -14,7 +14,8 @@ import { openOverload } from './edge/overload.ts';
 import { redirectingFront } from './edge/redirect.ts';
 import type { Entry } from './entry.ts';
 import { openCompressor } from './fills/compressor.ts';
-import { openFills, openGate, openHitForMiss } from './fills/fills.ts';
+import { openFills, openHitForMiss } from './fills/fills.ts';
+import { openGates } from './fills/gate.ts';
 import { openUpstream } from './fills/origin-roads.ts';
 import type { Front, Halves, Metrics, RefusedRequest } from './front.ts';
 import { type OpenOrigins, openOrigins } from './origins/origins.ts';
@@ -128,7 +129,7 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
   let networks = networksOfConfig(config);
   const { name } = config.proxy;
   const via = `1.1 ${name}`;
-  const gate = openGate(config.proxy.limits);
+  const gates = openGates(config.proxy.limits);
   const overload = openOverload(config.proxy.limits.loopDelay, count);
   const limits = openLimits(config.proxy.limits, () => performance.now(), count);
   const hitForMiss = openHitForMiss(clock);
@@ -171,7 +172,8 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
   const content = openContent({ store, upstream, origins, name, prefix: config.shields.prefix, clock, count });
   const fills = openFills(
     {
-      store, upstream, origins, content, gate, clock, workers, name,
+      store, upstream, origins, content, clock, workers, name,
+      gateOf: (rule) => gates.of(origins.poolOf(rule)),
       maxObject: config.cache.maxObject,
       compress: openCompressor(store, count),
       notShared: (keyText) => hitForMiss.mark(keyText),
@@ -255,8 +257,8 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
       return store.purge(target, options);
     },
     gauges: () => ({
-      fills_active: gate.active,
-      fills_queued: gate.waiting,
+      fills_active: gates.active,
+      fills_queued: gates.waiting,
       requests_waiting: fills.waiting,
       hit_for_miss: hitForMiss.size,
       connections: limits.connections,

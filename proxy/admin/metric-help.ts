@@ -46,6 +46,7 @@ export const HELP: Readonly<Record<string, string>> = {
   limited_requests_total: 'Requests refused with 429 (limits.requestsPerSecond).',
   limited_connections_total: 'Connections refused for limits.connectionsPerClient.',
   refused_connections_total: 'Connections refused for limits.connections.',
+  slow_readers_total: 'Answers cut off because their client took no byte for limits.sendTimeout.',
   overloads_total: 'Times the event loop was late enough to shed misses.',
   shed_overload_total: 'Misses answered with 503 or stale under overload.',
   stale_on_error_total: 'Answers from a stale object in place of an error.',

@@ -147,6 +147,7 @@ export const openHttp2 = (context: Http2Context): Http2Road => {
       peerAddress: peer.address,
       hasBody,
       limits: context.limits,
+      cutOff: () => context.count('slow_readers'),
     });
     if (read.expectsContinue) client.inform(100, []);
     context.front.handle(head, client);

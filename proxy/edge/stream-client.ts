@@ -12,6 +12,8 @@ export interface StreamFacts {
   readonly peerAddress: string;
   readonly hasBody: boolean;
   readonly limits: Pick<Config['proxy']['limits'], 'bodySize' | 'bodyTimeout' | 'sendTimeout'>;
+  /** Called when it is cut off for taking no byte. */
+  readonly cutOff: () => void;
 }
 
 /** One HTTP/2 stream as the front sees it. */
@@ -24,6 +26,7 @@ export class StreamClient implements Client {
   readonly takesBytes = false;
   readonly #stream: ServerHttp2Stream;
   readonly #limits: StreamFacts['limits'];
+  readonly #cutOff: () => void;
   #ended = false;
   #onGone: (() => void) | undefined;
 
@@ -34,6 +37,7 @@ export class StreamClient implements Client {
     this.peerAddress = facts.peerAddress;
     this.#stream = stream;
     this.#limits = facts.limits;
+    this.#cutOff = facts.cutOff;
     // what went wrong is in rstCode, and `close` follows
     stream.on('error', () => undefined);
     stream.once('close', () => this.#left());
@@ -106,8 +110,9 @@ export class StreamClient implements Client {
     fields[':status'] = status;
     // a client whose window stays shut is cut off; progress starts the time anew
     this.#stream.setTimeout(this.#limits.sendTimeout, () => {
-      if (this.#stream.writableLength > 0 || this.#stream.writableEnded)
-        this.#stream.close(http2.constants.NGHTTP2_CANCEL);
+      if (this.#stream.writableLength === 0 && !this.#stream.writableEnded) return;
+      this.#cutOff();
+      this.#stream.close(http2.constants.NGHTTP2_CANCEL);
     });
     this.#stream.respond(fields, { endStream });
   }

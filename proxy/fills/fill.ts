@@ -12,11 +12,13 @@ import { excludedFields, storable, storedFields } from '../policy/storable.ts';
 import { answers, revalidationFields, updateBy304 } from '../policy/validators.ts';
 import { variantMatches, varyOf } from '../policy/vary.ts';
 import type { RequestHead } from '../roads/request-head.ts';
+import type { Rule } from '../rules.ts';
 import type { FillToken, PutResult, Store } from '../store/store.ts';
 import { tagsOf } from '../tags.ts';
 import { fillFlight } from './fill-flight.ts';
 import type { Caller, FillError, FillResult, Waiter } from './fill-result.ts';
 import { Flight } from './flight.ts';
+import type { Gate } from './gate.ts';
 import { changedFrom, contentLength, failedOutcome, originOutcome } from './origin-outcome.ts';
 import type { Origins } from './origin-pool.ts';
 import { fillFields } from './origin-request.ts';
@@ -27,7 +29,8 @@ export interface FillDeps {
   readonly upstream: Upstream;
   readonly origins: Origins;
   readonly content: Content;
-  readonly gate: { enter(run: () => void): boolean; leave(): void };
+  /** Before the origin of a rule. */
+  readonly gateOf: (rule: Rule) => Gate;
   readonly clock: () => number;
   /** Ours in Via. */
   readonly name: string;
@@ -57,6 +60,7 @@ export class Fill {
   readonly background: boolean;
   readonly solo: boolean;
   readonly #deps: FillDeps;
+  readonly #gate: Gate;
   readonly #token: FillToken;
   readonly #begunAtMs: number;
   #waiters: Waiter[]; // bounded by limits.waiters
@@ -77,6 +81,7 @@ export class Fill {
     how: { background: boolean; solo: boolean },
   ) {
     this.#deps = deps;
+    this.#gate = deps.gateOf(head.rule);
     this.head = head;
     this.caller = caller;
     this.stale = stale;
@@ -117,7 +122,7 @@ export class Fill {
 
   start(): void {
     this.#deadline = setTimeout(() => this.#late(), this.head.rule.deadlineMs);
-    if (!this.#deps.gate.enter(() => this.#lease())) queueMicrotask(() => this.#fail('shed', undefined));
+    if (!this.#gate.enter(() => this.#lease())) queueMicrotask(() => this.#fail('shed', undefined));
   }
 
   #late(): void {
@@ -128,7 +133,7 @@ export class Fill {
 
   // One fill per key across workers: only the holder of the lease fetches; the others wait for its event.
   #lease(): void {
-    if (this.#phase === 'ended') return this.#deps.gate.leave();
+    if (this.#phase === 'ended') return this.#gate.leave();
     if (this.#deps.workers === 1 || this.solo) return this.#fetch();
     this.#phase = 'leasing';
     this.#deps.store.lease(this.head.key, this.#begunAtMs + this.head.rule.deadlineMs).then(
@@ -380,7 +385,7 @@ export class Fill {
     clearTimeout(this.#deadline);
     this.#stopWaiting?.();
     this.detach();
-    if (entered) this.#deps.gate.leave();
+    if (entered) this.#gate.leave();
     const { flight } = this;
     this.flight = undefined;
     this.#exchange = undefined;

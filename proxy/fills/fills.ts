@@ -3,35 +3,6 @@ import type { RequestHead } from '../roads/request-head.ts';
 import { Fill, type FillDeps } from './fill.ts';
 import type { Caller, Waiter } from './fill-result.ts';
 
-/** Fetches under way at once and those that wait for a place: both bounded, so that a slow origin cannot pile up work. */
-export const openGate = (limits: { fills: number; queue: number }) => {
-  let active = 0;
-  const waiting: (() => void)[] = []; // bounded by limits.queue
-  return {
-    enter(run: () => void): boolean {
-      if (active < limits.fills) {
-        active++;
-        run();
-        return true;
-      }
-      if (waiting.length >= limits.queue) return false;
-      waiting.push(run);
-      return true;
-    },
-    leave(): void {
-      const next = waiting.shift();
-      if (next) next();
-      else active--;
-    },
-    get active() {
-      return active;
-    },
-    get waiting() {
-      return waiting.length;
-    },
-  };
-};
-
 const HIT_FOR_MISS_MS = 120_000;
 const MARKS_MAX = 10_000;
 /** A refresh that came to nothing is not tried again at once: with the origin down, every hit in grace would ask it. */

@@ -100,7 +100,10 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
     }
     if (this.socket.writableLength > 0) {
       const queued = sendQueue(this.socket);
-      if (queued === this.#queued) this.socket.destroy();
+      if (queued === this.#queued) {
+        this.#road.count('slow_readers');
+        this.socket.destroy();
+      }
       this.#queued = queued;
       return nowMs + limits.sendTimeout;
     }

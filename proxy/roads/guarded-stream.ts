@@ -138,6 +138,7 @@ export class GuardedStream extends Duplex implements Receiver {
       return 0;
     }
     if (this.#isStalled(nowMs)) {
+      this.#road.count('slow_readers');
       this.#socket.destroy();
       return 0;
     }

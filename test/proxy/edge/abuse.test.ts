@@ -65,6 +65,7 @@ t.test('slow clients are cut off at each stage, whatever they dribble, and cost 
   const other = await ask(door, '/large');
   t.equal(other.body.length, large.length, 'another client gets it meanwhile');
   await until(() => door.proxy.gauges().connections === 0);
+  t.equal(door.metrics.takeDelta().counters.slow_readers, 1);
   slowReader.destroy();
   t.ok(await hot(door));
 });
@@ -114,6 +115,26 @@ t.test(
     t.equal(door.proxy.gauges().fills_active, 0);
   },
 );
+
+t.test('a slow origin holds up the misses of no other', async (t) => {
+  const held: (() => void)[] = [];
+  const slow = await scriptedOrigin(t, (_, response) => void held.push(() => response.end('late')));
+  const quick = await scriptedOrigin(t, (_, response) => response.end('x'));
+  const door = await frontDoor(t, quick.url, {
+    proxy: { limits: { fills: 2, queue: 2 } },
+    rules: [{ match: '/slow/**', origin: slow.url }, { match: '/**' }],
+  });
+  const waiting = Array.from({ length: 6 }, (_, i) => ask(door, `/slow/${i}`));
+  await until(() => held.length === 2 && door.proxy.gauges().fills_queued === 2);
+  t.match(await ask(door, '/quick'), { status: 200 });
+  t.equal(door.proxy.gauges().fills_active, 2);
+  while (held.length > 0) {
+    held.shift()!();
+    await until(() => held.length > 0 || door.proxy.gauges().fills_active === 0);
+  }
+  const statuses = (await Promise.all(waiting)).map(({ status }) => status).sort();
+  t.same(statuses, [200, 200, 200, 200, 503, 503]);
+});
 
 t.test('a flood of parameters nobody named is no flood at all', async (t) => {
   const origin = await scriptedOrigin(t, (_, response) => response.writeHead(200, CACHEABLE).end('x'));
