@@ -3,10 +3,11 @@ import type { Entry } from './entry.ts';
 import type { Caller, FillError, FillResult, Waiter } from './fills/fill-result.ts';
 import type { Fills, openHitForMiss } from './fills/fills.ts';
 import type { Halves } from './front.ts';
-import type { CacheOutcome, Fwd, OriginOutcome, Outcome, Tier } from './outcome.ts';
+import type { Fwd, OriginOutcome, Outcome } from './outcome.ts';
+import { answeredBy, bypassed, forwarded, fromStore, remaining } from './outcomes.ts';
 import type { Pass } from './pass.ts';
 import { cacheStatus } from './policy/cache-status.ts';
-import { countedAgeSeconds, currentAgeSeconds, ttlSecondsOf } from './policy/lifetime.ts';
+import { currentAgeSeconds, ttlSecondsOf } from './policy/lifetime.ts';
 import { firstOf } from './policy/lines.ts';
 import { type CacheStatusWord, OF_THE_REQUEST, type Reason } from './policy/reasons.ts';
 import { decide, decideAbsent, mayStandIn } from './policy/reuse.ts';
@@ -328,43 +329,4 @@ export const openRequests = (deps: RequestDeps) => {
   });
 
   return { handle, hit: knownHit };
-};
-
-type Lived = Parameters<typeof ttlSecondsOf>[0];
-const remaining = (entry: Lived, head: RequestHead, nowMs: number): number =>
-  ttlSecondsOf(entry, head.rule) - countedAgeSeconds(entry, head.rule, nowMs);
-
-const outcomeOf = (cache: CacheOutcome): Outcome => ({
-  statusCode: 0,
-  bytes: 0,
-  aborted: false,
-  cache,
-  origin: undefined,
-});
-
-const fromStore = (status: CacheStatusWord, entry: Entry, head: RequestHead, nowMs: number, tier: Tier): Outcome =>
-  outcomeOf({
-    status, fwd: undefined, why: undefined, tier, ttlSeconds: remaining(entry, head, nowMs), lifetimeSeconds: ttlSecondsOf(entry, head.rule), ageSeconds: Math.floor(currentAgeSeconds(entry, nowMs)),
-    stored: false, collapsed: false, waitUs: undefined,
-  }); // biome-ignore format: one record
-
-const forwarded = (status: CacheStatusWord, fwd: Fwd, why: Reason): Outcome =>
-  outcomeOf({
-    status,
-    fwd,
-    why,
-    tier: 'origin',
-    ttlSeconds: undefined,
-    ageSeconds: undefined,
-    stored: false,
-    collapsed: false,
-    waitUs: undefined,
-  });
-
-const bypassed = (fwd: 'method' | 'bypass', why: Reason): Outcome => forwarded('BYPASS', fwd, why);
-
-const answeredBy = (outcome: Outcome, origin: OriginOutcome | undefined, stored: boolean) => {
-  // Whoever waited for another's fetch caused none: the record of the one that led tells of it.
-  outcome.origin = outcome.cache.collapsed ? undefined : origin;
-  outcome.cache.stored = stored;
 };

@@ -1,10 +1,10 @@
 import type { HeadParts } from '../front.ts';
+import type { Prepared } from '../hit-message.ts';
 import { type Key, keyOf } from '../key.ts';
 import { acceptedCodings } from '../policy/coding.ts';
 import type { RequestFacts } from '../policy/facts.ts';
 import { linesOf } from '../policy/lines.ts';
 import { requestFacts } from '../policy/parse-facts.ts';
-import type { Prepared } from '../prepared.ts';
 import type { Params, Rule, Rules } from '../rules.ts';
 
 /**
