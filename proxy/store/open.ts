@@ -1,4 +1,4 @@
-import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { setFlagsFromString } from 'node:v8';
 import type { StoreOptions } from './core.ts';
 import { Disk } from './disk.ts';
 import { DiskStore } from './disk-store.ts';
@@ -11,30 +11,14 @@ const QUIET_MS = 60_000;
 /** Errors of lmdb from here down say that the file is not as it should be (MDB_INVALID, MDB_CORRUPTED and their kin). */
 const MDB_DAMAGE = -30_790;
 /**
- * While memory fills, V8 learns that decoded entries live long, and from then on gives birth to all of them among the old:
- * those that only pass by become garbage that no scavenge finds. bench/store.ts, reading 300,000 URIs with cache.memory 64MiB:
- * 313 MiB own with it, 167 without; a put costs the same.
+ * What lives long in the heap is the memory tier, and V8 reads two wrong things out of it. While it fills, V8 learns that
+ * decoded entries live long and gives birth to all of them among the old: those that only pass by become garbage that no
+ * scavenge finds. And it lets garbage grow to three times what lives. bench/store.ts, a million URIs read with cache.memory
+ * 64MiB: 390 MiB own, 199 without the first, 182 with a growth of 40 % besides, at one collection of the old in twelve seconds.
  */
-const keepTheYoungYoung = () => setFlagsFromString('--no-allocation-site-pretenuring');
-
-/** Looked at so often; a heap that fills faster is collected all the same, only later. */
-const HEAP_LOOK_MS = 2000;
-
-/**
- * Left alone, V8 lets garbage grow to three times what lives before it looks at the old entries that SIEVE dropped:
- * bench/store.ts saw 390 MiB for cache.memory 64MiB, and 200 with a growth of 15 %. But collecting so often costs a hit
- * a quarter more and its p99 15 ms (bench/hit.ts), so the reins are short only while the heap is larger than the cache warrants.
- */
-const reinInHeap = (memory: number): (() => void) => {
-  let isShort = false;
-  const look = () => {
-    const tooLarge = getHeapStatistics().used_heap_size > (isShort ? 1.75 : 2.5) * memory;
-    if (tooLarge === isShort) return;
-    isShort = tooLarge;
-    setFlagsFromString(`--heap-growing-percent=${isShort ? 15 : 0}`);
-  };
-  const timer = setInterval(look, HEAP_LOOK_MS).unref();
-  return () => clearInterval(timer);
+const setUpHeap = (): void => {
+  setFlagsFromString('--no-allocation-site-pretenuring');
+  setFlagsFromString('--heap-growing-percent=40');
 };
 
 /** Address space, not a limit: growing it later would map the file a second time. */
@@ -45,8 +29,7 @@ const MAP_FACTOR = 1.25;
  * not even that works (a read-only or full disk) the store lives in memory and tries again every few seconds.
  */
 export const openStore = async (options: StoreOptions): Promise<Store> => {
-  keepTheYoungYoung();
-  const stopReining = reinInHeap(options.cache.memory);
+  setUpHeap();
   const home = new EnvHome(options.cache.dir, options.shields.dir);
   const store = new DiskStore(options, home);
   let toldAtMs = Number.NEGATIVE_INFINITY;
@@ -77,7 +60,6 @@ export const openStore = async (options: StoreOptions): Promise<Store> => {
   }, options.retryMs ?? RETRY_MS).unref();
   store.beforeClose = () => {
     clearInterval(timer);
-    stopReining();
     return trying;
   };
   return store;
