@@ -62,6 +62,11 @@ grep -q "^CapEff:.*0000000000000000" /proc/$main/status && grep -q '^Seccomp:.*2
 [ "$(stat -c '%U %a' /run/lacquer/admin.sock)" = 'lacquer 660' ] && curl -s --unix-socket /run/lacquer/admin.sock http://x/health | grep -q '"ready":true' && said 'admin socket'
 sed -i 's/maxSize: [0-9A-Za-z]*/maxSize: 3GiB/' /etc/lacquer/lacquer.yaml
 systemctl reload lacquer && for i in $(seq 50); do journalctl -u lacquer --no-pager | grep -q 'configuration applied' && { said reloaded; break; }; sleep 0.1; done
+if command -v logrotate >/dev/null; then
+  logrotate -f /etc/logrotate.d/lacquer
+  for i in $(seq 50); do [ -s /var/log/lacquer/access.ndjson ] && break; get $badge >/dev/null; sleep 0.1; done
+  [ -s /var/log/lacquer/access.ndjson ] && [ -s /var/log/lacquer/access.ndjson.1 ] && [ "$(stat -c %U /var/log/lacquer/access.ndjson)" = lacquer ] && said 'logs rotate'
+fi
 ( failed=0; for i in $(seq 200); do [ "$(get $badge?$i)" = '200 2' ] || failed=$((failed + 1)); done; echo $failed >/out/failed ) &
 load=$!
 systemctl kill --signal=USR2 --kill-whom=main lacquer; sleep 2
@@ -87,6 +92,7 @@ timeout 150 systemd-nspawn -D "$root" -b --register=no --keep-unit --private-net
 expected=('started' 'port 80 redirects' 'port 443 speaks HTTP/2, raster images too' 'it stores' 'no privilege' 'admin socket' 'reloaded'
   'upgraded in place' 'restarted' 'failed through upgrade and restart: 0' 'the watchdog is content for two of its times'
   'stalled, killed, started anew, warm' 'stopped in order')
+command -v logrotate >/dev/null && expected+=('logs rotate')
 bad=0
 for line in "${expected[@]}"; do
   if grep -qxF "RESULT $line" "$work/out/log"; then echo "ok      $line"; else echo "not ok  $line"; bad=1; fi
