@@ -128,6 +128,16 @@ t.test('kill -9 of everything, start again: still a hit, and the stale lock is n
     t.match(await json('purge', '--tag', 'package:flask', '--dry-run'), { count: BADGES.length / 2, dryRun: true });
     t.match(await json('purge', url), { count: 1, dryRun: false });
     t.match(await status(BADGES[1]!), /fwd=uri-miss/);
+    const watching = place.started(
+      lacquer(['stats', '--watch', '--json', '-c', service.file], {
+        LACQUER_PROXY__ADMIN: `127.0.0.1:${service.admin}`,
+      }),
+    );
+    await watching.says(/"requests":\d+/);
+    await status(BADGES[2]!);
+    await watching.says(new RegExp(`"requests":${asked}\\b`));
+    watching.child.kill('SIGINT');
+    t.equal(await watching.ended, 0, 'stats --watch goes on until it is told to end, and shows what happens');
     const { body } = await ask(service.admin, '/metrics');
     t.match(body, /^lacquer_requests_total\{route="version",status="2xx",cache="HIT",reason="none"\} \d+$/m);
   });
