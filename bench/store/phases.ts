@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { get, type IncomingMessage } from 'node:http';
-import type { Readable } from 'node:stream';
+import { type AddressInfo, createServer } from 'node:net';
 import type { Store } from '../../proxy/store/store.ts';
 import { fill, keyOfTarget, open, REQUEST, targetOf, URIS_PER_PACKAGE, uri } from './badges.ts';
 
@@ -111,9 +111,10 @@ const memory = async (dir: string, n: number): Promise<Figures> => {
 /** The built command line over the full store, with two workers and an origin that nobody may ask. */
 const restart = async (dir: string, n: number): Promise<Figures> => {
   const file = `${dir}/lacquer.yaml`;
+  const port = await freePort();
   writeFileSync(
     file,
-    `proxy: { listen: '127.0.0.1:0', admin: 'off', origin: 'http://127.0.0.1:9', workers: 2 }
+    `proxy: { listen: '127.0.0.1:${port}', admin: 'off', origin: 'http://127.0.0.1:9', workers: 2 }
 cache: { dir: '${dir}/cache', maxSize: 2GiB }
 shields: { dir: '${dir}/shields' }
 log: { access: '${dir}/access.ndjson', level: warn }
@@ -125,19 +126,14 @@ log: { access: '${dir}/access.ndjson', level: warn }
     const child = spawn(process.execPath, ['bin/lacquer.js', 'proxy', '-c', file], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    const port = await portOf(child);
-    const headers = { host: 'badges.example.org' };
-    const path = targetOf(n >> 1);
-    const [answer] = (await once(get({ host: '127.0.0.1', port, path, headers, agent: false }), 'response')) as [
-      IncomingMessage,
-    ];
-    if (!String(answer.headers['cache-status']).includes('; hit'))
-      throw new Error(`no hit: ${answer.headers['cache-status']}`);
+    const closed = once(child.stdout.resume(), 'close');
+    let status: string | undefined;
+    while (status === undefined) status = await cacheStatus(port, targetOf(n >> 1)).catch(() => pause(2));
+    if (!status.includes('; hit')) throw new Error(`no hit: ${status}`);
     times.push(performance.now() - started);
-    answer.resume();
-    // Ended as by a crash, so that the next start finds what a crash leaves behind.
+    // Ended as by a crash, so that the next start finds what a crash leaves behind; the workers end with it.
     child.kill('SIGKILL');
-    await once(child, 'close');
+    await closed;
   }
   times.sort((a, b) => a - b);
   return {
@@ -146,14 +142,23 @@ log: { access: '${dir}/access.ndjson', level: warn }
   };
 };
 
-const portOf = async ({ stdout }: { stdout: Readable }): Promise<number> => {
-  let text = '';
-  for await (const chunk of stdout.iterator({ destroyOnReturn: false })) {
-    text += String(chunk);
-    const port = /front door {2}http:\/\/127\.0\.0\.1:(\d+)/.exec(text)?.[1];
-    if (port !== undefined) return Number(port);
-  }
-  throw new Error(`ended without listening: ${text}`);
+const pause = (ms: number) => new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), ms));
+
+const freePort = async (): Promise<number> => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+};
+
+/** Rejects while nobody listens. */
+const cacheStatus = async (port: number, path: string): Promise<string> => {
+  const request = get({ host: '127.0.0.1', port, path, headers: { host: 'badges.example.org' }, agent: false });
+  const [answer] = (await once(request, 'response')) as [IncomingMessage];
+  answer.resume();
+  return String(answer.headers['cache-status']);
 };
 
 const purged = async (
