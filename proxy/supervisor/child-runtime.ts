@@ -75,6 +75,8 @@ export const runChild = (start: (config: Config, context: ChildContext) => Promi
       reopen();
       running.reopenLogs();
     };
+    // first, so that whoever asks for figures as soon as it is ready finds some
+    report();
     tell({ type: 'ready' });
   };
 
