@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Entry } from '../entry.ts';
 import { decodeEntry, encodeEntry, headHash, isShieldForm, peek, type StoredEntry } from './codec.ts';
 import { type DecodedHead, decodeHead } from './head.ts';
+import { HeadMarks } from './head-marks.ts';
 import { addToTag, isForgotten, removeFromTag } from './tags.ts';
 import type { Tables, View } from './view.ts';
 
@@ -23,6 +24,7 @@ export type Found = { readonly entry: StoredEntry } | 'corrupt' | undefined;
  * changed together. Holds caches only: any number of processes may have one.
  */
 export class Objects {
+  readonly marks = new HeadMarks();
   readonly #heads = new LRUCache<string, DecodedHead>({ max: HEADS });
   readonly #seen = new LRUCache<string, true>({ max: SEEN });
 
@@ -57,6 +59,7 @@ export class Objects {
   write(view: View, id: string, entry: Entry, primary: string | undefined): number {
     const own = { purgeSeq: view.state.purgeSeq, primary };
     const { head, hash, record } = encodeEntry(entry, own, this.#isShared);
+    this.marks.add(hash);
     const known = view.get('heads', hash);
     if (known && !known.equals(head)) throw new RangeError('two heads of one digest');
     if (!known) view.put('heads', hash, head);
@@ -89,10 +92,17 @@ export class Objects {
     return found;
   }
 
+  /** Its head is in use; `record` as stored. */
+  mark(record: Buffer): void {
+    const about = peek(record);
+    if (about) this.marks.add(Buffer.from(about.headHash, 'hex'));
+  }
+
   /** The same object with the time of its soft purge in it; an earlier one stays (caching.md 28). */
   soften(view: View, id: string, entry: StoredEntry, atMs: number): void {
     if (entry.purgedAtMs !== undefined && entry.purgedAtMs <= atMs) return;
     const { head, hash, record } = encodeEntry({ ...entry, purgedAtMs: atMs }, entry, this.#isShared);
+    this.marks.add(hash);
     if (!view.get('heads', hash)) view.put('heads', hash, head);
     view.put('uris', Buffer.from(id, 'hex'), record);
   }

@@ -113,6 +113,14 @@ export class Sweeper {
       const from: Buffer = shieldAt;
       shieldAt = await disk()?.run((view) => this.#deps.shields.sweep(view, from));
     }
+    const { marks } = this.#deps.objects;
+    let headAt: Buffer | undefined = Buffer.alloc(8);
+    while (headAt && !this.#closed) {
+      const from: Buffer = headAt;
+      headAt = await disk()?.run((view) => marks.sweep(view, from));
+    }
+    if (this.#closed) return total;
+    marks.turn();
     this.rounds++;
     this.#deps.report(total);
     return total;
@@ -125,9 +133,10 @@ export class Sweeper {
     const rows = view.range('uris', start, STEP);
     const until = performance.now() + STEP_MS;
     let seen = 0;
-    for (const { key } of rows) {
+    for (const { key, value } of rows) {
       if (seen > 0 && performance.now() >= until) return { next: after(rows[seen - 1]!.key), seen, report };
       seen++;
+      objects.mark(value);
       const id = key.toString('hex');
       const found = objects.readIn(view, id);
       if (found === undefined) continue;

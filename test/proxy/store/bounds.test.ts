@@ -167,3 +167,23 @@ t.test('what is past its keep is swept, by the rules of that moment', async (t) 
   t.equal(store.stats().tags, 0, 'nothing is left of them');
   await store.close();
 });
+
+t.test('heads that no object has any more go, those in use stay', async (t) => {
+  const dir = t.testdir();
+  const { store } = await openIn(dir, {}, { sweepMs: 1 });
+  const fill = async (life: number) => {
+    for (let twice = 0; twice < 2; twice++)
+      for (let i = 0; i < 40; i++)
+        await put(store, key(`/h/${i}`), { headers: ['X-Group', `life ${life}, ${i % 20}`] });
+  };
+  const lives = 5;
+  for (let life = 0; life < lives; life++) await fill(life);
+  const inUse = 21; // one for each value, one for when it was first seen
+  while (store.stats().heads! > inUse) await new Promise((resolve) => setTimeout(resolve, 5));
+  t.ok(store.stats().heads! >= 20);
+  await store.close();
+  const again = await openIn(dir, {}, { sweepMs: 1 });
+  for (let i = 0; i < 40; i++)
+    t.ok(again.store.get(key(`/h/${i}`), request())?.headers.includes(`life ${lives - 1}, ${i % 20}`));
+  await again.store.close();
+});
