@@ -1,5 +1,6 @@
 /* Hits at a steady rate: `steady PORT RATE SECONDS CONNECTIONS`, request heads from standard input, each ended by an empty line. Latency
-   counts from the moment a request was due, so that a server which stands still is charged for all it kept waiting. */
+   counts from the moment a request was due, so that a server which stands still is charged for all it kept waiting. A connection that is
+   closed is opened again and asked again, on the same clock. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -12,8 +13,24 @@
 #include <unistd.h>
 
 enum { MOST = 256, DUE = 1 << 16 };
-static struct { int fd; double due; long left; char head[8192]; size_t held; } lines[MOST];
+static struct { int fd; double due; long left; char head[8192]; size_t held; char *asked; size_t length; } lines[MOST];
 static double queue[DUE];
+static struct sockaddr_in address;
+static struct pollfd polled[MOST];
+
+static void dial(int i) {
+  int one = 1;
+  if (polled[i].fd) close(lines[i].fd);
+  lines[i].fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (connect(lines[i].fd, (void *)&address, sizeof address)) perror("connect"), exit(1);
+  setsockopt(lines[i].fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  polled[i] = (struct pollfd){lines[i].fd, POLLIN, 0};
+}
+static void ask(int i) {
+  lines[i].held = 0, lines[i].left = -1;
+  for (int tries = 0; send(lines[i].fd, lines[i].asked, lines[i].length, MSG_NOSIGNAL) != (ssize_t)lines[i].length; dial(i))
+    if (tries++ == 3) perror("send"), exit(1);
+}
 
 static double now(void) {
   struct timespec t;
@@ -25,21 +42,15 @@ static int ascending(const void *a, const void *b) { return (*(float *)a > *(flo
 int main(int argc, char **argv) {
   if (argc < 5) return 2;
   double rate = atof(argv[2]), seconds = atof(argv[3]);
-  int connections = atoi(argv[4]), count = 0, one = 1;
+  int connections = atoi(argv[4]), count = 0;
   static char text[1 << 24];
   size_t size = fread(text, 1, sizeof text - 1, stdin);
   static char *heads[1 << 17];
   for (char *at = text, *end; (end = memmem(at, text + size - at, "\r\n\r\n", 4)) && count < (1 << 17) - 1; at = end + 4) heads[count++] = at;
   if (!count || connections > MOST) return 2;
   heads[count] = text + size;
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(argv[1])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  struct pollfd polled[MOST];
-  for (int i = 0; i < connections; i++) {
-    lines[i].fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (connect(lines[i].fd, (void *)&address, sizeof address)) return perror("connect"), 1;
-    setsockopt(lines[i].fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    polled[i] = (struct pollfd){lines[i].fd, POLLIN, 0};
-  }
+  address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(atoi(argv[1])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  for (int i = 0; i < connections; i++) dial(i);
   float *took = malloc(sizeof(float) * (size_t)(rate * seconds + 1000));
   long done = 0, failed = 0, bytes = 0, next = 0;
   unsigned first = 0, waiting = 0;
@@ -55,12 +66,10 @@ int main(int argc, char **argv) {
     int busy = 0;
     for (int i = 0; i < connections; i++) {
       if (!lines[i].due && waiting) {
-        char *head = heads[next % count];
-        size_t length = heads[next % count + 1] - head;
+        lines[i].asked = heads[next % count], lines[i].length = heads[next % count + 1] - heads[next % count];
         next++;
         lines[i].due = queue[first++ % DUE], first %= DUE, waiting--;
-        lines[i].held = 0, lines[i].left = -1;
-        if (write(lines[i].fd, head, length) != (ssize_t)length) return perror("write"), 1;
+        ask(i);
       }
       busy += lines[i].due != 0;
     }
@@ -72,7 +81,11 @@ int main(int argc, char **argv) {
     for (int i = 0; i < connections; i++) {
       if (!(polled[i].revents & (POLLIN | POLLHUP))) continue;
       ssize_t got = read(lines[i].fd, buffer, sizeof buffer);
-      if (got <= 0) return fputs("the server closed a connection\n", stderr), 1;
+      if (got <= 0) {
+        dial(i);
+        if (lines[i].due) ask(i);
+        continue;
+      }
       bytes += got;
       if (lines[i].left < 0) {
         size_t room = sizeof lines[i].head - 1 - lines[i].held, part = (size_t)got < room ? (size_t)got : room;

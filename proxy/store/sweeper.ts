@@ -9,9 +9,11 @@ import { unlist } from './writes.ts';
 
 /** Objects of a step at most, and how long it may hold the event loop: hits wait for it (bench/trouble.ts). */
 const STEP = 200;
-const STEP_MS = 3;
+const STEP_MS = 4;
 /** Between two whole steps of a round with nothing urgent: a million objects in about ten minutes. */
 const PAUSE_MS = 120;
+/** In a hurry: long enough for several turns of the event loop, else each connection has one answer per step. */
+const BREATH_MS = 2;
 const REST_MS = 30_000;
 const CHANGES_KEPT = 4096;
 
@@ -102,7 +104,8 @@ export class Sweeper {
       for (const [seq, count] of step.report.hits) total.hits.set(seq, (total.hits.get(seq) ?? 0) + count);
       start = step.next;
       if (!this.#hurry && open.size === 0) await pause((PAUSE_MS * step.seen) / STEP);
-      else await pause(0);
+      // Somebody waits for it: not a timer that lets the process end
+      else await new Promise((resolve) => setTimeout(resolve, BREATH_MS));
     }
     if (this.#closed) return total;
     await disk()?.run((view) => this.#close(view, open));
@@ -130,8 +133,8 @@ export class Sweeper {
     const { objects, purges, clock, deadAtMs } = this.#deps;
     const report: SweepReport = { walked: 0, expired: 0, purged: 0, corrupt: 0, hits: new Map() };
     const now = clock();
-    const rows = view.range('uris', start, STEP);
     const until = performance.now() + STEP_MS;
+    const rows = view.range('uris', start, STEP);
     let seen = 0;
     for (const { key, value } of rows) {
       if (seen > 0 && performance.now() >= until) return { next: after(rows[seen - 1]!.key), seen, report };
@@ -207,5 +210,4 @@ export class Sweeper {
   }
 }
 
-const pause = (ms: number) =>
-  new Promise<void>((resolve) => (ms === 0 ? setImmediate(resolve) : setTimeout(resolve, ms).unref()));
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms).unref());

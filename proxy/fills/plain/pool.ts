@@ -57,8 +57,8 @@ export class PlainPool implements ConnectionOwner {
 
   #takeFree(): PlainConnection | undefined {
     let free = this.#free.pop();
-    // Closed by us, and not heard of yet
-    while (free?.socket.destroyed) free = this.#free.pop();
+    // Closed by us or by the origin, and its end not heard of yet
+    while (free?.socket.writable === false) free = this.#free.pop();
     return free;
   }
 
