@@ -167,3 +167,13 @@ export class ByteReader {
     return this.#end - this.#at;
   }
 }
+
+/** The first key of the same length behind `key`: where a walk goes on. */
+export const after = (key: Buffer): Buffer => {
+  const next = Buffer.from(key);
+  for (let i = next.length - 1; i >= 0; i--) {
+    next[i] = (next[i]! + 1) & 255;
+    if (next[i] !== 0) return next;
+  }
+  return Buffer.concat([key, Buffer.from([0])]);
+};

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { after } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import { blocks, type Objects } from './objects.ts';
 import { type Popularity, slotOf } from './popularity.ts';
-import { after } from './shields.ts';
 import type { View } from './view.ts';
 import { unlist } from './writes.ts';
 

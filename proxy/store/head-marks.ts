@@ -1,4 +1,4 @@
-import { after } from './shields.ts';
+import { after } from './bytes.ts';
 import type { View } from './view.ts';
 
 /** One bit per head by its digest; with 100,000 heads one in forty that nobody needs stays. */

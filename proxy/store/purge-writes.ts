@@ -1,6 +1,6 @@
+import { after } from './bytes.ts';
 import type { Objects } from './objects.ts';
 import { hits, logPurge, type PurgeMatch, type Purges } from './purges.ts';
-import { after } from './shields.ts';
 import { prefixOf, readTag, writeTag } from './tags.ts';
 import { decodeVariants } from './variants.ts';
 import type { View } from './view.ts';

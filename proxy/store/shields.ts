@@ -1,4 +1,5 @@
 import type { Config } from '../../config/schema.ts';
+import { after } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import type { Files } from './files.ts';
 import { blocks } from './objects.ts';
@@ -203,15 +204,6 @@ export class Shields {
     return { adopted, removed };
   }
 }
-
-export const after = (key: Buffer): Buffer => {
-  const next = Buffer.from(key);
-  for (let i = next.length - 1; i >= 0; i--) {
-    next[i] = (next[i]! + 1) & 255;
-    if (next[i] !== 0) return next;
-  }
-  return Buffer.concat([key, Buffer.from([0])]);
-};
 
 const forgetShield = (view: View, key: Buffer): void => {
   const row = view.get('shields', key);

@@ -1,6 +1,6 @@
+import { after } from './bytes.ts';
 import type { Core } from './core.ts';
 import type { Disk } from './disk.ts';
-import { after } from './shields.ts';
 import { View } from './view.ts';
 
 /** Looked at, so many a turn of the event loop: ten milliseconds' worth in all. */

@@ -1,8 +1,9 @@
 import type { Entry } from '../entry.ts';
+import { after } from './bytes.ts';
 import type { Disk } from './disk.ts';
 import type { Objects } from './objects.ts';
 import { decodePurge, encodePurge, FILL_HORIZON_MS, MAX_ROWS, type Purges, seqKey } from './purges.ts';
-import { after, type Shields } from './shields.ts';
+import type { Shields } from './shields.ts';
 import { readTag, writeTag } from './tags.ts';
 import type { View } from './view.ts';
 import { unlist } from './writes.ts';
