@@ -125,7 +125,10 @@ t.test('threads take turns, are bounded, and one that hangs or dies takes no oth
   for (const result of results) if (result.status === 'rejected') t.match(result.reason, { code: 'queue-full' });
   await t.rejects(pool.draw({ ...png, svg: 'no picture' }, 20_000), { code: 'worker' });
   t.ok((await pool.draw(png, 20_000)).length > 0, 'goes on after a bad one');
-  await t.rejects(pool.draw(png, 0), { code: 'timeout' });
+  // Noise over millions of pixels takes a second or two
+  const slow =
+    '<svg xmlns="http://www.w3.org/2000/svg" width="1900" height="1900"><filter id="f"><feTurbulence baseFrequency="0.9" numOctaves="2"/></filter><rect width="1900" height="1900" filter="url(#f)"/></svg>';
+  await t.rejects(pool.draw({ ...png, svg: slow }, 1), { code: 'timeout' });
   t.ok((await pool.draw(png, 20_000)).length > 0, 'a thread given up is replaced');
 });
 
