@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { ServerResponse } from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -8,6 +7,7 @@ import t from 'tap';
 import { addExplainCommand } from '../../cli/explain.ts';
 import { ask, type FrontDoor, frontDoor } from '../helpers/front-door.ts';
 import { barrier, scriptedOrigin, until } from '../helpers/scripted-origin.ts';
+import { wholeLines } from '../helpers/whole-lines.ts';
 
 /*
  * The policy seen from outside: a real origin that counts, a real front door, a clock that is moved. Tables of every corner are
@@ -308,10 +308,7 @@ t.test('a reason is one word in Cache-Status, the access record and the metrics'
   const words = ['first-seen', 'request-no-cache', 'private', 'set-cookie', 'reset', 'only-if-cached', 'method'];
   t.same(details, words);
   const records = () =>
-    readFileSync(join(door.dir, 'access.ndjson'), 'utf8')
-      .trim()
-      .split('\n')
-      .filter((line) => line !== '') // the file is there before its first line
+    wholeLines(join(door.dir, 'access.ndjson'))
       .map((line) => JSON.parse(line))
       .filter(({ type }) => type === 'access');
   await until(() => records().length === words.length);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { ask } from '../helpers/front-door.ts';
 import { barrier, type ScriptedOrigin, scriptedOrigin, until } from '../helpers/scripted-origin.ts';
+import { wholeLines } from '../helpers/whole-lines.ts';
 import { lacquer } from './ops/fixture/process.ts';
 
 /** A front door of two workers, as processes, before a scripted origin. */
@@ -31,20 +32,12 @@ log: { access: '${dir}/access.ndjson', level: warn }
 const children = (pid: number): number[] =>
   readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number);
 
-/** A file that is being written to may end in half a line. */
-const wholeLines = (file: string): string => {
-  const text = readFileSync(file, 'utf8');
-  return text.slice(0, text.lastIndexOf('\n') + 1);
-};
-
 /** Ids of the requests in the access log so far; those of two workers begin differently. */
 const idsOf = (dir: string): string[] => {
   if (!readdirSync(dir).includes('access.ndjson')) return [];
-  const records = wholeLines(join(dir, 'access.ndjson'))
-    .trim()
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as { type: string; req: { id: string } });
+  const records = wholeLines(join(dir, 'access.ndjson')).map(
+    (line) => JSON.parse(line) as { type: string; req: { id: string } },
+  );
   return records.filter(({ type }) => type === 'access').map(({ req }) => req.id);
 };
 

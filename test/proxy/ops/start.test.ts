@@ -12,6 +12,7 @@ import type { CliIo } from '../../../cli/log-io.ts';
 import { addPurgeCommand } from '../../../cli/purge.ts';
 import { addStatsCommand } from '../../../cli/stats.ts';
 import { packageFile } from '../../../config/package-root.ts';
+import { wholeLines } from '../../helpers/whole-lines.ts';
 import { selfSigned } from '../edge/certificate.ts';
 import { ask, askJson, constantLoad } from './fixture/clients.ts';
 import { home, lacquer, type Running } from './fixture/process.ts';
@@ -48,10 +49,7 @@ const demo = async ({ dir, started }: Home, more: NodeJS.ProcessEnv = {}): Promi
 };
 
 const records = (file: string) =>
-  readFileSync(file, 'utf8')
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as { type: string; cfg: string; prev?: string });
+  wholeLines(file).map((line) => JSON.parse(line) as { type: string; cfg: string; prev?: string });
 
 /** A command as the command line runs it, in this process: what it printed and its exit code. */
 const cli = async (...args: string[]) => {
