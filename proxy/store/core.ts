@@ -30,6 +30,8 @@ export interface StoreOptions {
   readonly retryMs?: number;
   /** Rest between two rounds of the sweep. */
   readonly sweepMs?: number;
+  /** Heads that are left alone whether or not an object has them. */
+  readonly freeHeads?: number;
   /** Between two looks at readers and file size. */
   readonly upkeepMs?: number;
 }
@@ -44,7 +46,7 @@ export class Core {
   readonly popularity = new Popularity();
   readonly tombstones = new Tombstones();
   readonly purges = new Purges();
-  readonly objects = new Objects();
+  readonly objects: Objects;
   readonly pending = new PendingPuts();
   readonly trouble: Trouble;
   /** undefined while the database cannot be opened. */
@@ -61,6 +63,7 @@ export class Core {
     this.options = options;
     this.home = home;
     this.isShared = options.workers > 1;
+    this.objects = new Objects(options.freeHeads);
     this.sieve = new Sieve(cache.memory);
     this.memory = new MemoryTier(this.sieve);
     this.residents = new Residents(this.sieve);

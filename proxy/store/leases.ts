@@ -4,15 +4,29 @@ import type { View } from './view.ts';
 
 interface Waiting {
   readonly callbacks: Set<() => void>;
-  readonly timer: NodeJS.Timeout;
+  readonly holder: number;
+  readonly untilMs: number;
+  timer: NodeJS.Timeout;
 }
+
+/** How often those who wait look whether the holder still lives. */
+const LOOK_MS = 250;
+
+const isAlive = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+};
 
 const isReleased = (message: { type: string }): message is { type: string; id: string } =>
   message.type === 'lacquer:released' && 'id' in message && typeof message.id === 'string';
 
 /**
  * One fill per key across workers: a row with a deadline in the database, and a word over the bus when it ends. A worker
- * that dies holding one blocks nobody past the deadline. With one worker nothing is written and nobody waits.
+ * that dies holding one blocks nobody: who waits notices, and so does who starts after a crash; past the deadline even a process of
+ * the same number in its place does not matter. With one worker nothing is written and nobody waits.
  */
 export class Leases {
   readonly #bus: Bus | undefined;
@@ -22,7 +36,7 @@ export class Leases {
   readonly #holder = process.pid;
   readonly #held = new Map<string, number>(); // bounded by limits.fills
   readonly #waiting = new Map<string, Waiting>(); // bounded by limits.fills
-  readonly #deadlines = new Map<string, number>(); // of others' leases that a lease() met; removed with their waiters
+  readonly #met = new Map<string, { untilMs: number; holder: number }>(); // others' leases that a take() met; removed with their waiters
 
   constructor(
     bus: Bus | undefined,
@@ -45,12 +59,13 @@ export class Leases {
     const row = await disk.run((view) => {
       const known = view.get('leases', key);
       const taken = known && decode(known);
-      if (taken && taken.untilMs > this.#clock() && taken.holder !== this.#holder) return taken;
+      if (taken && taken.untilMs > this.#clock() && taken.holder !== this.#holder && isAlive(taken.holder))
+        return taken;
       view.put('leases', key, encode(this.#holder, untilMs));
       return undefined;
     });
     if (row) {
-      this.#deadlines.set(id, row.untilMs);
+      this.#met.set(id, row);
       return false;
     }
     this.#held.set(id, untilMs);
@@ -76,9 +91,9 @@ export class Leases {
   onceReleased(id: string, callback: () => void): () => void {
     let waiting = this.#waiting.get(id);
     if (!waiting) {
-      const left = Math.max(0, (this.#deadlines.get(id) ?? this.#clock()) - this.#clock());
-      this.#deadlines.delete(id);
-      waiting = { callbacks: new Set(), timer: setTimeout(() => this.#wake(id), left) };
+      const { untilMs, holder } = this.#met.get(id) ?? { untilMs: 0, holder: this.#holder };
+      this.#met.delete(id);
+      waiting = { callbacks: new Set(), holder, untilMs, timer: this.#lookAgain(id, untilMs) };
       this.#waiting.set(id, waiting);
       // Released between take() and here: its word has already come.
       const row = this.#disk()?.tables.leases.getBinary(Buffer.from(id, 'hex'));
@@ -91,6 +106,17 @@ export class Leases {
       clearTimeout(waiting.timer);
       this.#waiting.delete(id);
     };
+  }
+
+  #lookAgain(id: string, untilMs: number): NodeJS.Timeout {
+    return setTimeout(() => this.#look(id), Math.min(LOOK_MS, Math.max(0, untilMs - this.#clock())));
+  }
+
+  #look(id: string): void {
+    const waiting = this.#waiting.get(id);
+    if (!waiting) return;
+    if (waiting.untilMs <= this.#clock() || !isAlive(waiting.holder)) return this.#wake(id);
+    waiting.timer = this.#lookAgain(id, waiting.untilMs);
   }
 
   #wake(id: string): void {

@@ -24,9 +24,13 @@ export type Found = { readonly entry: StoredEntry } | 'corrupt' | undefined;
  * changed together. Holds caches only: any number of processes may have one.
  */
 export class Objects {
-  readonly marks = new HeadMarks();
+  readonly marks: HeadMarks;
   readonly #heads = new LRUCache<string, DecodedHead>({ max: HEADS });
   readonly #seen = new LRUCache<string, true>({ max: SEEN });
+
+  constructor(freeHeads?: number) {
+    this.marks = new HeadMarks(freeHeads);
+  }
 
   /** From the last commit; the id is 16 bytes. */
   read(source: Pick<Tables, 'uris' | 'heads'>, id: Buffer, keyText: string): Found {

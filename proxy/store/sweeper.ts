@@ -119,9 +119,10 @@ export class Sweeper {
     }
     const { marks } = this.#deps.objects;
     let headAt: Buffer | undefined = Buffer.alloc(8);
+    const heads = disk()?.entries('heads') ?? 0;
     while (headAt && !this.#closed) {
       const from: Buffer = headAt;
-      headAt = await disk()?.run((view) => marks.sweep(view, from));
+      headAt = await disk()?.run((view) => marks.sweep(view, from, heads));
     }
     if (this.#closed) return total;
     marks.turn();

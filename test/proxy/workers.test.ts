@@ -86,7 +86,7 @@ t.test('a worker that dies while it fetches blocks nobody past the lease', async
   const workers = children(door.pid);
   const waiting = Array.from({ length: 30 }, () => ask(door, '/stuck').catch(() => undefined));
   await origin.reached(1);
-  // Whichever holds the lease: kill one; if it was the other, its waiters see the deadline and the key is free again.
+  // Whichever holds the lease: kill one; if it was the other, its waiters see that it died and the key is free again.
   process.kill(workers[0]!, 'SIGKILL');
   const answers = (await Promise.all(waiting)).filter((answer) => answer !== undefined);
   t.ok(answers.every(({ status }) => status === 200 || status === 504));

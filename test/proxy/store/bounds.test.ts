@@ -170,7 +170,7 @@ t.test('what is past its keep is swept, by the rules of that moment', async (t) 
 
 t.test('heads that no object has any more go, those in use stay', async (t) => {
   const dir = t.testdir();
-  const { store } = await openIn(dir, {}, { sweepMs: 1 });
+  const { store } = await openIn(dir, {}, { sweepMs: 1, freeHeads: 21 });
   const fill = async (life: number) => {
     for (let twice = 0; twice < 2; twice++)
       for (let i = 0; i < 40; i++)
@@ -182,7 +182,7 @@ t.test('heads that no object has any more go, those in use stay', async (t) => {
   while (store.stats().heads! > inUse) await new Promise((resolve) => setTimeout(resolve, 5));
   t.ok(store.stats().heads! >= 20);
   await store.close();
-  const again = await openIn(dir, {}, { sweepMs: 1 });
+  const again = await openIn(dir, {}, { sweepMs: 1, freeHeads: 0 });
   for (let i = 0; i < 40; i++)
     t.ok(again.store.get(key(`/h/${i}`), request())?.headers.includes(`life ${lives - 1}, ${i % 20}`));
   await again.store.close();

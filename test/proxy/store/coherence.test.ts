@@ -62,20 +62,29 @@ t.test('two workers write at once: nothing is lost, every count holds', async (t
   t.equal(await b.ask('purgeTag', 'shared'), 0);
 });
 
-t.test('a lease: one holds it, the other is woken by its end, or at its deadline when the holder died', async (t) => {
-  t.equal(await a.ask('lease', '/l', '5000'), true);
-  t.equal(await b.ask('lease', '/l', '5000'), false);
-  const woken = b.ask('onceReleased', '/l');
-  await a.ask('release', '/l');
-  t.ok(((await woken) as number) < 2500, 'long before the deadline');
-  t.equal(await b.ask('lease', '/l', '5000'), true);
-  t.equal(await a.ask('lease', '/l', '5000'), false);
-  await b.ask('release', '/l');
-  t.equal(await b.ask('lease', '/dead', '1500'), true);
-  t.equal(await a.ask('lease', '/dead', '5000'), false);
-  const late = a.ask('onceReleased', '/dead');
-  b.child.kill('SIGKILL');
-  t.ok(((await late) as number) <= 1600);
-  t.equal(await a.ask('lease', '/dead', '5000'), true);
-  await a.ask('close');
-});
+t.test(
+  'a lease: one holds it, the other is woken by its end, at its deadline, or when the holder has died',
+  async (t) => {
+    t.equal(await a.ask('lease', '/l', '5000'), true);
+    t.equal(await b.ask('lease', '/l', '5000'), false);
+    const woken = b.ask('onceReleased', '/l');
+    await a.ask('release', '/l');
+    t.ok(((await woken) as number) < 2500, 'long before the deadline');
+    t.equal(await b.ask('lease', '/l', '5000'), true);
+    t.equal(await a.ask('lease', '/l', '5000'), false);
+    await b.ask('release', '/l');
+    t.equal(await b.ask('lease', '/short', '600'), true);
+    t.equal(await a.ask('lease', '/short', '5000'), false);
+    t.ok(((await a.ask('onceReleased', '/short')) as number) <= 2500, 'its deadline is past');
+    for (const target of ['/dead', '/unmet']) t.equal(await b.ask('lease', target, '60000'), true);
+    t.equal(await a.ask('lease', '/dead', '5000'), false);
+    const late = a.ask('onceReleased', '/dead');
+    const killed = once(b.child, 'exit');
+    b.child.kill('SIGKILL');
+    await killed;
+    t.equal(await a.ask('lease', '/unmet', '5000'), true, 'a dead holder holds nothing');
+    t.ok(((await late) as number) < 20_000, 'and nobody waits for it');
+    t.equal(await a.ask('lease', '/dead', '5000'), true);
+    await a.ask('close');
+  },
+);
