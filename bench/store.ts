@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CHILD_FLAGS } from '../proxy/supervisor/child.ts';
 import { type Figures, PHASES } from './store/phases.ts';
 
 /** `npm run bench:store -- 1000000 [DIR]`: fills a store through the real write path and measures it; writes bench/STORE.md. */
@@ -10,7 +11,7 @@ const [first = '1000000', second, third] = process.argv.slice(2);
 const isPhase = (name: string): name is keyof typeof PHASES => name in PHASES;
 
 const inChild = (phase: keyof typeof PHASES, dir: string, n: number): Figures => {
-  const output = execFileSync(process.execPath, [process.argv[1]!, phase, dir, String(n)], {
+  const output = execFileSync(process.execPath, [...CHILD_FLAGS, process.argv[1]!, phase, dir, String(n)], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });
