@@ -113,20 +113,24 @@ export class Disk {
     this.#shared = isShared;
   }
 
-  /** The state as of this event-loop turn: true when somebody has written since the last look. */
-  refresh(): boolean {
+  /** Brings `state` and `version` to what holds in this event-loop turn. */
+  refresh(): void {
     if (this.#shared) this.#env.resetReadTxn();
-    return this.#reload();
+    this.#reload();
   }
 
-  #reload(): boolean {
+  #reload(): void {
     const row = this.#meta.getEntry(STATE);
     if (!row) throw new RangeError('state row is gone');
     const version = row.version ?? 0;
-    if (version === this.#version) return false;
+    if (version === this.#version) return;
     this.#version = version;
     this.#state = decodeState(row.value);
-    return true;
+  }
+
+  /** Moves with every commit, whoever makes it. */
+  get version(): number {
+    return this.#version;
   }
 
   get state(): Readonly<State> {
@@ -185,8 +189,8 @@ export class Disk {
       try {
         this.#env.resetReadTxn();
         this.#reload();
-        const view = await this.#plan(taken);
-        const done = view.isEmpty || (await this.#commit(view));
+        const { view, version } = await this.#plan(taken);
+        const done = view.isEmpty || (await this.#commit(view, version));
         if (!done) {
           this.retries++;
           if (tries < TRIES) continue;
@@ -209,9 +213,13 @@ export class Disk {
     }
   }
 
-  /** Plans again what was taken before, then takes more; between two slices the event loop has its turn. */
-  async #plan(taken: Queued[]): Promise<View> {
+  /**
+   * Plans again what was taken before, then takes more; between two slices the event loop has its turn. In it `refresh` may move
+   * on to what others wrote: the plan then stays one for the `version` it began with, and is not committed.
+   */
+  async #plan(taken: Queued[]): Promise<{ view: View; version: number }> {
     const view = new View(this.tables, this.#state);
+    const version = this.#version;
     let slices = 1;
     let until = performance.now() + SLICE_MS;
     const hasRoom = () => taken.length < this.#most && view.bytes < BATCH_BYTES;
@@ -228,7 +236,7 @@ export class Disk {
       until = performance.now() + SLICE_MS;
     }
     this.beforeCommit(view);
-    return view;
+    return { view, version };
   }
 
   /** An operation that throws fails alone: what it left in the view is forgotten with the view. */
@@ -243,8 +251,7 @@ export class Disk {
     }
   }
 
-  #commit(view: View): Promise<boolean> {
-    const version = this.#version;
+  #commit(view: View, version: number): Promise<boolean> {
     return this.#meta
       .ifVersion(STATE, version, () => {
         void this.#meta.put(STATE, view.flush(), version + 1);

@@ -9,6 +9,8 @@ import { seqKey } from './purges.ts';
 export class News {
   readonly #core: Core;
   #changeSeq = 0;
+  /** Of the database when it was last heard: a batch of ours may have looked since, and its look tells nobody. */
+  #version = -1;
   #isHeard = false;
 
   constructor(core: Core) {
@@ -18,6 +20,7 @@ export class News {
   /** Takes a database as it stands for known. */
   begin(disk: Disk): void {
     this.#changeSeq = disk.state.changeSeq;
+    this.#version = disk.version;
     this.#core.purges.refresh(disk.tables.purges, disk.state);
   }
 
@@ -34,9 +37,12 @@ export class News {
     });
     const { disk, memory, failed } = this.#core;
     try {
-      if (!disk?.refresh()) return;
+      if (!disk) return;
+      disk.refresh();
+      if (disk.version === this.#version) return;
       this.hearPurges(disk);
       this.#hearChanges(disk);
+      this.#version = disk.version;
     } catch (error) {
       // Not knowing what others purged, memory may serve nothing.
       memory.clear();

@@ -1,6 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import t from 'tap';
+import { Disk } from '../../../proxy/store/disk.ts';
+
+const MiB = 1024 * 1024;
 
 interface Worker {
   ask(act: string, ...args: string[]): Promise<unknown>;
@@ -8,8 +11,7 @@ interface Worker {
 }
 
 /** Two workers on one folder, joined by a bus as the supervisor joins them. */
-const workers = async (): Promise<[Worker, Worker]> => {
-  const dir = t.testdir();
+const workers = async (dir: string): Promise<[Worker, Worker]> => {
   const children: ChildProcess[] = [];
   const start = async (): Promise<Worker> => {
     const child = fork(new URL('./worker-child.ts', import.meta.url), [dir], { execArgv: process.execArgv });
@@ -35,7 +37,8 @@ const workers = async (): Promise<[Worker, Worker]> => {
   return Promise.all([start(), start()]);
 };
 
-const [a, b] = await workers();
+const dir = t.testdir();
+const [a, b] = await workers(dir);
 
 t.test('two workers are one cache: what one stores or purges the other serves from its next turn on', async (t) => {
   t.equal(await a.ask('put', '/x', 'one', 'tag'), 'stored');
@@ -60,6 +63,40 @@ t.test('two workers write at once: nothing is lost, every count holds', async (t
   for (const [i, worker] of [[3, b], [4, a], [98, a], [99, b]] as const) t.equal(await worker.ask('get', `/w/${i}`), `${i}`); // biome-ignore format: table
   t.equal(await a.ask('purgeTag', 'shared'), 100);
   t.equal(await b.ask('purgeTag', 'shared'), 0);
+});
+
+t.test('a purge of another is heard also by a worker that is writing at that moment', async (t) => {
+  for (let round = 0; round < 60; round++) {
+    await a.ask('put', '/heard', `${round}`, 'heard');
+    t.equal(await a.ask('get', '/heard'), `${round}`);
+    const [count] = await Promise.all([b.ask('purgeKey', '/heard'), a.ask('putMany', '/beside/', '3', 'beside')]);
+    t.equal(count, 1);
+    t.equal(await a.ask('get', '/heard'), null, `round ${round}: nobody is given what was purged`);
+  }
+  await a.ask('purgeTag', 'beside');
+});
+
+t.test('a batch that is overtaken between two slices of its plan is planned again', async (t) => {
+  const disk = await Disk.open(`${dir}/cache/v1`, { mapSize: 64 * MiB, maxSize: 32 * MiB, shared: true });
+  const { purgeSeq } = disk.state;
+  let overtaking: Promise<unknown> = Promise.resolve();
+  let plans = 0;
+  await Promise.all([
+    disk.run(() => {
+      if (plans++ > 0) return;
+      // Longer than a slice, and time for the other to commit
+      overtaking = b.ask('purgeKey', '/nothing');
+      setImmediate(() => disk.refresh());
+      const until = performance.now() + 300;
+      while (performance.now() < until);
+    }),
+    disk.run((view) => view.put('leases', Buffer.alloc(16, 1), Buffer.alloc(16))),
+  ]);
+  t.equal(await overtaking, 0);
+  t.ok(plans > 1, 'what was planned on the older state is not written');
+  disk.refresh();
+  t.equal(disk.state.purgeSeq, purgeSeq + 1, 'nor is the purge taken back that overtook it');
+  await disk.close();
 });
 
 t.test(

@@ -14,6 +14,10 @@ type Ask = { id: number; do: keyof typeof acts; args: string[] } | { bus: BusMes
 const acts = {
   get: (s: Store, target: string) => bodyOf(s, key(target)) ?? null,
   put: (s: Store, target: string, body: string, tag: string) => put(s, key(target), { body, tags: [tag] }),
+  putMany: async (s: Store, prefix: string, count: string, tag: string) => {
+    const puts = Array.from({ length: Number(count) }, (_, i) => put(s, key(`${prefix}${i}`), { body: `${i}`, tags: [tag] }));
+    return (await Promise.all(puts)).filter((result) => result === 'stored').length;
+  },
   purgeKey: async (s: Store, target: string) => (await s.purge({ key: key(target) }, { soft: false, dryRun: false })).count,
   purgeTag: async (s: Store, tag: string) => (await s.purge({ tag }, { soft: false, dryRun: false })).count,
   softPrefix: async (s: Store, prefix: string) => (await s.purge({ prefix }, { soft: true, dryRun: false })).count,
