@@ -1,5 +1,5 @@
 import http from 'node:http';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createProxyServer, type ServerOptions } from 'http-proxy';
 import { firstOf, linesOf } from '../policy/lines.ts';
@@ -25,18 +25,37 @@ const isClear = ({ httpVersion, rawHeaders }: http.IncomingMessage) => {
 };
 const TOKEN = /^[!#$%&'*+.^_`|~A-Za-z0-9-]+$/;
 
-/** The request http-proxy is given: it reads these fields and pipes it; a GET has nothing to pipe. */
-interface ProxyRequest {
-  method: string;
-  url: string;
-  headers: Record<string, string | string[]>;
-  httpVersion: '1.1';
-  httpVersionMajor: 1;
-  httpVersionMinor: 1;
-  socket: { destroyed: false };
-  attempt: ProxiedAttempt;
-  on(): ProxyRequest;
-  pipe(into: http.ClientRequest): http.ClientRequest;
+/** Where requests of ours to http-proxy would come from: a request of node's needs a socket, though nothing is read from it. */
+const NOBODY = new Socket();
+
+/** The request http-proxy is given: it reads method, url and headers, and pipes it. */
+class ProxyRequest extends http.IncomingMessage {
+  readonly attempt: ProxiedAttempt;
+  readonly #request: OriginRequest;
+
+  constructor(request: OriginRequest, attempt: ProxiedAttempt) {
+    super(NOBODY);
+    this.method = request.method;
+    this.url = request.target;
+    this.headers = headerObject(request.headers);
+    this.httpVersion = '1.1';
+    this.httpVersionMajor = 1;
+    this.httpVersionMinor = 1;
+    this.attempt = attempt;
+    this.#request = request;
+  }
+
+  /** A GET has nothing to pipe. */
+  override pipe<T extends NodeJS.WritableStream>(into: T): T {
+    if (into instanceof http.ClientRequest) frame(into, this.#request);
+    into.on('upgrade', (_, socket: Duplex) => {
+      socket.destroy();
+      this.attempt.failed(badResponse('101 that nobody asked for'));
+    });
+    if (this.#request.body) return this.#request.body.pipe(into);
+    into.end();
+    return into;
+  }
 }
 
 const headerObject = (pairs: readonly string[]): Record<string, string | string[]> => {
@@ -145,59 +164,29 @@ const agentOver = (socket: ReplayedSocket): http.Agent => {
 export const openProxied = (): Proxied => {
   const proxy = createProxyServer({ selfHandleResponse: true, toProxy: true, prependPath: false });
   proxy.on('proxyReq', (clientRequest, request) => {
-    const { attempt } = request as unknown as ProxyRequest;
-    if (attempt.request) return;
+    if (!(request instanceof ProxyRequest) || request.attempt.request) return;
+    const { attempt } = request;
     attempt.sent(clientRequest);
     const { onInform } = attempt.taker;
     if (onInform) clientRequest.on('information', (info) => onInform(info.statusCode, info.rawHeaders));
   });
-  proxy.on('proxyRes', (response, request) => (request as unknown as ProxyRequest).attempt.answered(response));
+  proxy.on('proxyRes', (response, request) => {
+    if (request instanceof ProxyRequest) request.attempt.answered(response);
+  });
   proxy.on('error', ignore); // errors arrive through the callback; without a listener the emitter would throw
 
   return {
     send(server, request, taker, over) {
       const attempt = new ProxiedAttempt(taker);
-      const proxyRequest: ProxyRequest = {
-        method: request.method,
-        url: request.target,
-        headers: headerObject(request.headers),
-        httpVersion: '1.1',
-        httpVersionMajor: 1,
-        httpVersionMinor: 1,
-        socket: { destroyed: false },
-        attempt,
-        on: () => proxyRequest,
-        pipe: (into) => {
-          frame(into, request);
-          into.on('upgrade', (_, socket) => {
-            socket.destroy();
-            attempt.failed(badResponse('101 that nobody asked for'));
-          });
-          if (request.body) return request.body.pipe(into);
-          into.end();
-          return into;
-        },
-      };
-      const proxyResponse = {
-        headersSent: false,
-        finished: false,
-        writableFinished: false,
-        on: (event: string, listener: () => void) => {
-          if (event === 'close') attempt.abortProxy = listener;
-          return proxyResponse;
-        },
-      };
+      const proxyRequest = new ProxyRequest(request, attempt);
+      const proxyResponse = new http.ServerResponse(proxyRequest);
+      attempt.abortProxy = () => void proxyResponse.emit('close');
       const agent = over === 'kept' ? server.agent : over === 'fresh' ? server.freshAgent : agentOver(over);
       const options: ServerOptions = { target: server.target, agent };
       const failed = (error: Error) => attempt.failed(error);
       // http-proxy throws synchronously on a header or path node refuses; the caller must see every failure the same way
       try {
-        proxy.web(
-          proxyRequest as unknown as http.IncomingMessage,
-          proxyResponse as unknown as http.ServerResponse,
-          options,
-          failed,
-        );
+        proxy.web(proxyRequest, proxyResponse, options, failed);
       } catch (error) {
         queueMicrotask(() => attempt.failed(error as Error));
       }
@@ -205,25 +194,19 @@ export const openProxied = (): Proxied => {
     },
 
     upgrade(server, request, client, failed) {
-      const handshake = {
-        method: 'GET',
-        url: request.target,
-        headers: lowerCased(headerObject(request.headers)),
-        httpVersionMajor: 1,
-      };
+      const handshake = new http.IncomingMessage(NOBODY);
+      handshake.method = 'GET';
+      handshake.url = request.target;
+      handshake.headers = lowerCased(headerObject(request.headers));
+      handshake.httpVersionMajor = 1;
+      // Of a socket http-proxy uses what a Duplex has, and these
       const socket = Object.assign(client, {
         setTimeout: ignore,
         setNoDelay: ignore,
         setKeepAlive: ignore,
         destroySoon: () => client.end(),
       });
-      proxy.ws(
-        handshake as unknown as http.IncomingMessage,
-        socket as unknown as Socket,
-        Buffer.alloc(0),
-        { target: server.target },
-        failed,
-      );
+      proxy.ws(handshake, socket as Duplex as Socket, Buffer.alloc(0), { target: server.target }, failed);
     },
     close: () => proxy.close(),
   };
