@@ -43,7 +43,7 @@ const PURE = [
   /^config\/(units|values|schema|schema-origin)\.ts$/,
   /^proxy\/policy\//,
   /^proxy\/(key|entry|respond|rules|tags)\.ts$/,
-  /^proxy\/roads\/(http1|http1-guard|request-head|dead-at|error-answer)\.ts$/,
+  /^proxy\/roads\/(field-lines|http1|http1-guard|request-head|dead-at|error-answer)\.ts$/,
   /^proxy\/fills\/(origin-request|plain\/(request|response)-head)\.ts$/,
   /^proxy\/edge\/(forwarded|networks)\.ts$/,
   /^origin\/(kinds|routes)\.ts$/,

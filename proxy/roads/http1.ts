@@ -1,5 +1,6 @@
 import { isAuthority } from './authority.ts';
-import { COLON, CR, HTAB, LF, SP, TARGET, TOKEN, VALUE } from './http1-bytes.ts';
+import { FieldLines } from './field-lines.ts';
+import { TARGET } from './http1-bytes.ts';
 
 export interface HeadLimits {
   /** Bytes of request line and header lines together. */
@@ -26,8 +27,8 @@ export interface ScannedHead extends ScannedBlock {
   readonly length: number;
 }
 
-/** Value bounds of the header lines of one head: name start, name end, value start, value end; grown to the limit in force. */
-let bounds = new Int32Array(4 * 100);
+/** Of the head being read. */
+const fields = new FieldLines();
 
 /**
  * The fast road's grammar, and nothing beside it: `GET|HEAD SP /path SP HTTP/1.1 CRLF`, header lines of RFC 9112 without
@@ -58,36 +59,9 @@ export const scanHead = (
     if (bytes[at] !== VERSION[i]) return 'fallback';
   }
 
-  if (bounds.length < 4 * limits.headerCount) bounds = new Int32Array(4 * limits.headerCount);
-  let count = 0;
-  for (;;) {
-    if (at === limit) return short;
-    if (bytes[at] === CR) {
-      if (++at === limit) return short;
-      if (bytes[at++] !== LF) return 'fallback';
-      return read(bytes, start, at, targetStart, targetEnd, count, isHead);
-    }
-    if (count === limits.headerCount) return 'fallback';
-    const nameStart = at;
-    while (at < limit && TOKEN[bytes[at]!] === 1) at++;
-    if (at === limit) return short;
-    if (bytes[at] !== COLON || at === nameStart) return 'fallback';
-    const nameEnd = at++;
-    while (at < limit && (bytes[at] === SP || bytes[at] === HTAB)) at++;
-    const valueStart = at;
-    while (at < limit && VALUE[bytes[at]!] === 1) at++;
-    if (at === limit) return short;
-    if (bytes[at] !== CR) return 'fallback';
-    let valueEnd = at++;
-    if (at === limit) return short;
-    if (bytes[at++] !== LF) return 'fallback';
-    while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--;
-    const slot = 4 * count++;
-    bounds[slot] = nameStart;
-    bounds[slot + 1] = nameEnd;
-    bounds[slot + 2] = valueStart;
-    bounds[slot + 3] = valueEnd;
-  }
+  const headEnd = fields.scan(bytes, at, limit, limits.headerCount);
+  if (headEnd === 'more') return short;
+  return headEnd === 'other' ? 'fallback' : read(bytes, start, headEnd, targetStart, targetEnd, isHead);
 };
 
 /** Where the header lines begin behind a whole request line of the grammar at the start of `bytes`; -1: there is none. */
@@ -112,19 +86,19 @@ const read = (
   end: number,
   targetStart: number,
   targetEnd: number,
-  count: number,
   isHead: boolean, // biome-ignore format: one row of positions
 ): ScannedHead | 'fallback' => {
   // One native call for the whole head; the parts are slices of it.
   const text = bytes.toString('latin1', start, end);
+  const { count } = fields;
   const rawHeaders: string[] = new Array(2 * count);
   let authority: string | undefined;
   let close = false;
   let personal = false;
   let connections = 0;
   for (let i = 0; i < count; i++) {
-    const name = text.slice(bounds[4 * i]! - start, bounds[4 * i + 1]! - start);
-    const value = text.slice(bounds[4 * i + 2]! - start, bounds[4 * i + 3]! - start);
+    const name = fields.name(i, text, start);
+    const value = fields.value(i, text, start);
     rawHeaders[2 * i] = name;
     rawHeaders[2 * i + 1] = value;
     switch (roleOf(name)) {

@@ -5,6 +5,8 @@ import type { Socket } from 'node:net';
  * (node's own socket time-out reads the same field). It shrinks with each byte a slow reader takes.
  */
 export const sendQueue = (socket: Socket): number => {
-  const { _handle: handle } = socket as unknown as { _handle?: { writeQueueSize?: number } };
-  return socket.writableLength + (handle?.writeQueueSize ?? 0);
+  const handle = '_handle' in socket ? socket._handle : undefined;
+  const queued =
+    typeof handle === 'object' && handle !== null && 'writeQueueSize' in handle ? handle.writeQueueSize : 0;
+  return socket.writableLength + (typeof queued === 'number' ? queued : 0);
 };

@@ -1,4 +1,5 @@
-import { COLON, CR, HTAB, LF, SP, TOKEN, VALUE } from '../../roads/http1-bytes.ts';
+import { FieldLines } from '../../roads/field-lines.ts';
+import { CR, LF, SP, VALUE } from '../../roads/http1-bytes.ts';
 
 /** A response head of the closed grammar, with the one way its body can be framed. */
 export interface ScannedResponse {
@@ -15,8 +16,8 @@ export interface ScannedResponse {
 /** Longer heads and longer lists of fields are the other road's; below what node:http takes. */
 const MAX_HEAD = 8 * 1024;
 const MAX_FIELDS = 100;
-/** Name start, name end, value start, value end of each field of the head being read. */
-const bounds = new Int32Array(4 * MAX_FIELDS);
+/** Of the head being read. */
+const fields = new FieldLines();
 
 /**
  * Reads the head of the answer to a GET: `HTTP/1.1 SP status SP reason CRLF`, field lines of RFC 9112 without obs-fold, a
@@ -49,55 +50,31 @@ export const scanResponse = (bytes: Buffer, start: number, end: number): Scanned
   if (at === limit) return short;
   if (bytes[at++] !== LF) return 'other';
 
-  for (let count = 0; ; ) {
-    if (at === limit) return short;
-    if (bytes[at] === CR) {
-      if (++at === limit) return short;
-      if (bytes[at++] !== LF) return 'other';
-      return read(bytes, start, at, status, count);
-    }
-    if (count === MAX_FIELDS) return 'other';
-    const nameStart = at;
-    while (at < limit && TOKEN[bytes[at]!] === 1) at++;
-    if (at === limit) return short;
-    if (bytes[at] !== COLON || at === nameStart) return 'other';
-    const nameEnd = at++;
-    while (at < limit && (bytes[at] === SP || bytes[at] === HTAB)) at++;
-    const valueStart = at;
-    while (at < limit && VALUE[bytes[at]!] === 1) at++;
-    if (at === limit) return short;
-    if (bytes[at] !== CR) return 'other';
-    let valueEnd = at++;
-    if (at === limit) return short;
-    if (bytes[at++] !== LF) return 'other';
-    while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--;
-    const slot = 4 * count++;
-    bounds[slot] = nameStart;
-    bounds[slot + 1] = nameEnd;
-    bounds[slot + 2] = valueStart;
-    bounds[slot + 3] = valueEnd;
-  }
+  const headEnd = fields.scan(bytes, at, limit, MAX_FIELDS);
+  if (headEnd === 'more') return short;
+  return headEnd === 'other' ? 'other' : read(bytes, start, headEnd, status);
 };
 
 const VERSION = Buffer.from('HTTP/1.1 ');
 
-const read = (bytes: Buffer, start: number, end: number, status: number, count: number): ScannedResponse | 'other' => {
+const read = (bytes: Buffer, start: number, end: number, status: number): ScannedResponse | 'other' => {
   // One native call for the whole head; the parts are slices of it.
   const text = bytes.toString('latin1', start, end);
+  const { count } = fields;
   const rawHeaders: string[] = new Array(2 * count);
   let length = -1;
   let keepSeconds: number | undefined;
   let closes = false;
   let connections = 0;
   for (let i = 0; i < count; i++) {
-    const name = text.slice(bounds[4 * i]! - start, bounds[4 * i + 1]! - start);
-    const value = text.slice(bounds[4 * i + 2]! - start, bounds[4 * i + 3]! - start);
+    const name = fields.name(i, text, start);
+    const value = fields.value(i, text, start);
     rawHeaders[2 * i] = name;
     rawHeaders[2 * i + 1] = value;
     switch (roleOf(name)) {
       case 'content-length':
         // node refuses a tab behind the digits
-        if (length >= 0 || !LENGTH.test(value) || bytes[bounds[4 * i + 3]!] !== CR) return 'other';
+        if (length >= 0 || !LENGTH.test(value) || bytes[fields.valueEnd(i)] !== CR) return 'other';
         length = Number(value);
         break;
       case 'connection':
