@@ -64,35 +64,14 @@ const megabytes = statSync(file).size / 1e6;
 process.stderr.write(`${LINES} lines, ${megabytes.toFixed(0)} MB\n`);
 
 const lacquer = packageFile('bin/lacquer.js');
+const ours = (name: string, words: readonly string[], ...more: readonly string[]) =>
+  run(`lacquer ${name}`, 'node', [lacquer, ...words, file, ...more, '--no-progress']);
+const page = join(folder, 'report.html');
 const runs = [
-  await run('lacquer logs summary', 'node', [lacquer, 'logs', 'summary', file, '--json', '--no-progress']),
-  await run('lacquer logs report (all panels, 14 ttls, 3 graces)', 'node', [
-    lacquer,
-    'logs',
-    'report',
-    file,
-    '-o',
-    join(folder, 'report.html'),
-    '--no-progress',
-  ]),
-  await run('lacquer logs report --no-forecast', 'node', [
-    lacquer,
-    'logs',
-    'report',
-    file,
-    '-o',
-    join(folder, 'report.html'),
-    '--no-forecast',
-    '--no-progress',
-  ]),
-  await run('lacquer ttl predict (8 ttls, 3 graces)', 'node', [
-    lacquer,
-    'ttl',
-    'predict',
-    file,
-    '--json',
-    '--no-progress',
-  ]),
+  await ours('logs summary', ['logs', 'summary'], '--json'),
+  await ours('logs report (all panels, 14 ttls, 3 graces)', ['logs', 'report'], '-o', page),
+  await ours('logs report --no-forecast', ['logs', 'report'], '-o', page, '--no-forecast'),
+  await ours('ttl predict (8 ttls, 3 graces)', ['ttl', 'predict'], '--json'),
   await run('goaccess', 'goaccess', [file, ...goaccessFormat(), '-o', join(folder, 'goaccess.json'), '--no-progress']),
 ];
 

@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { selfSigned } from '../test/proxy/edge/certificate.ts';
 import { type Contender, cheapOrigin, constantOrigin, lacquer, nginx, pinToClient, varnish } from './contenders.ts';
 import { HEAD, ROUNDS, rowOf, SECONDS, several } from './measure.ts';
 import { machine, publish, table } from './results.ts';
@@ -23,35 +23,17 @@ const stop = async (contender: Contender) => {
   await contender.stop();
 };
 
-const certificate = () => {
-  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
-  const args = [
-    'req',
-    '-x509',
-    '-newkey',
-    'ec',
-    '-pkeyopt',
-    'ec_paramgen_curve:P-256',
-    '-nodes',
-    '-days',
-    '2',
-    '-subj',
-    '/CN=b',
-    '-keyout',
-    key,
-    '-out',
-    cert,
-  ];
-  execFileSync('openssl', args, { stdio: 'ignore' });
-  return { cert, key };
-};
-
 /** PART=miss: the misses alone. */
 const { PART } = process.env;
 
 const ownWays = async (rows: string[][]) => {
   const ours = await started(
-    lacquer({ origin: origin.port, port: 7421, folder: join(folder, 'a'), tls: certificate() }),
+    lacquer({
+      origin: origin.port,
+      port: 7421,
+      folder: join(folder, 'a'),
+      tls: selfSigned(join(folder, 'bench'), ['b']),
+    }),
   );
   await wrk(ours.port, 'list', 8, { connections: 32 });
   rows.push(rowOf('hit from memory', await several(ours, 'one')));

@@ -1,5 +1,5 @@
 import http from 'node:http';
-import { Duplex } from 'node:stream';
+import { connected, fedSocket, feed } from './fed-socket.ts';
 
 export interface ClientReading {
   status: number | undefined;
@@ -14,7 +14,7 @@ export interface ClientReading {
 /** What node's client makes of a connection's bytes, given in `pieces`, as the answer to a GET. */
 export const readByNode = async (pieces: readonly Buffer[]): Promise<ClientReading> => {
   const reading: ClientReading = { status: undefined, rawHeaders: [], body: '', complete: false, error: undefined };
-  const socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+  const socket = fedSocket();
   const agent = new http.Agent();
   agent.createConnection = () => socket;
   const request = http.get({ agent, host: 'origin' });
@@ -35,14 +35,7 @@ export const readByNode = async (pieces: readonly Buffer[]): Promise<ClientReadi
       reading.complete = response.complete;
     });
   });
-  await turn();
-  for (const piece of pieces) {
-    socket.push(piece);
-    await turn();
-  }
-  for (let i = 0; i < 3; i++) await turn();
-  socket.destroy();
+  await connected();
+  await feed(socket, pieces);
   return reading;
 };
-
-const turn = () => new Promise<void>((next) => setImmediate(next));

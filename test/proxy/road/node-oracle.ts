@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { Duplex } from 'node:stream';
+import { fedSocket, feed } from './fed-socket.ts';
 
 export interface OracleRequest {
   readonly method: string;
@@ -50,19 +50,12 @@ export const openNodeOracle = () => {
   return {
     async read(pieces: readonly Buffer[]): Promise<OracleReading> {
       const reading: OracleReading = { requests: [], error: undefined };
-      const socket = new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
+      const socket = fedSocket();
       readings.set(socket, reading);
       socket.on('error', () => {});
       server.emit('connection', socket);
-      for (const piece of pieces) {
-        socket.push(piece);
-        await turn();
-      }
-      for (let i = 0; i < 3; i++) await turn();
-      socket.destroy();
+      await feed(socket, pieces);
       return reading;
     },
   };
 };
-
-const turn = () => new Promise<void>((next) => setImmediate(next));
