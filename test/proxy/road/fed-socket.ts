@@ -1,6 +1,7 @@
 import { Duplex } from 'node:stream';
 
-const turn = () => new Promise<void>((next) => setImmediate(next));
+/** Until all that is due in this turn of the event loop has happened. */
+export const turn = () => new Promise<void>((next) => setImmediate(next));
 
 /** A connection whose other end takes everything and says nothing. */
 export const fedSocket = (): Duplex => new Duplex({ read() {}, write: (_chunk, _encoding, done) => done() });
@@ -14,6 +15,3 @@ export const feed = async (socket: Duplex, pieces: readonly Buffer[]): Promise<v
   for (let i = 0; i < 3; i++) await turn();
   socket.destroy();
 };
-
-/** What a client had to do before bytes can come. */
-export const connected = turn;

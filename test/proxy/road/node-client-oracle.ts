@@ -1,5 +1,5 @@
 import http from 'node:http';
-import { connected, fedSocket, feed } from './fed-socket.ts';
+import { fedSocket, feed, turn } from './fed-socket.ts';
 
 export interface ClientReading {
   status: number | undefined;
@@ -35,7 +35,7 @@ export const readByNode = async (pieces: readonly Buffer[]): Promise<ClientReadi
       reading.complete = response.complete;
     });
   });
-  await connected();
+  await turn();
   await feed(socket, pieces);
   return reading;
 };
