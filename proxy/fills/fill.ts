@@ -1,28 +1,28 @@
 import type { Content } from '../content.ts';
-import type { Body, Entry, Form } from '../entry.ts';
+import type { Body, Entry } from '../entry.ts';
 import type { OriginOutcome } from '../outcome.ts';
 import type { RequestFacts, ResponseFacts } from '../policy/facts.ts';
 import { endToEnd } from '../policy/hop.ts';
 import { initialAgeSeconds } from '../policy/lifetime.ts';
-import { firstOf } from '../policy/lines.ts';
 import { responseFacts } from '../policy/parse-facts.ts';
 import { OF_THE_REQUEST, type Reason, type RefuseReason } from '../policy/reasons.ts';
-import { isFailure, mayShare, mayStandIn } from '../policy/reuse.ts';
-import { excludedFields, storable, storedFields } from '../policy/storable.ts';
-import { answers, revalidationFields, updateBy304 } from '../policy/validators.ts';
+import { mayShare } from '../policy/reuse.ts';
+import { excludedFields, storable } from '../policy/storable.ts';
+import { revalidationFields, updateBy304 } from '../policy/validators.ts';
 import { variantMatches, varyOf } from '../policy/vary.ts';
 import type { RequestHead } from '../roads/request-head.ts';
 import type { Rule } from '../rules.ts';
 import type { FillToken, PutResult, Store } from '../store/store.ts';
-import { tagsOf } from '../tags.ts';
 import { fillFlight } from './fill-flight.ts';
 import type { Caller, FillError, FillResult, Waiter } from './fill-result.ts';
 import { Flight } from './flight.ts';
+import { entryOf } from './flight-entry.ts';
 import type { Gate } from './gate.ts';
-import { changedFrom, contentLength, failedOutcome, originOutcome } from './origin-outcome.ts';
+import { changedFrom, failedOutcome, originOutcome } from './origin-outcome.ts';
 import type { Origins } from './origin-pool.ts';
 import { fillFields } from './origin-request.ts';
 import { type Exchange, type OriginResponse, type Upstream, UpstreamError } from './upstream.ts';
+import { judge } from './verdict.ts';
 
 export interface FillDeps {
   readonly store: Store;
@@ -195,28 +195,31 @@ export class Fill {
 
   #received(response: OriginResponse, asked: boolean): void {
     if (this.#phase !== 'fetching') return response.abort();
-    const { head, stale } = this;
     const facts = responseFacts(response.status, response.rawHeaders);
     const origin = originOutcome(response);
     const now = this.#deps.clock();
-
-    if (response.status === 304) {
-      if (!asked || !stale || !answers(stale)) return this.#refuse(response, origin, 'bad-response');
-      return this.#revalidated(response, stale, origin, now);
+    const verdict = judge(response, facts, {
+      head: this.head,
+      request: this.#asked,
+      stale: this.stale,
+      isConditional: asked,
+      contentTarget: (location) => this.#deps.content.targetOf(location, this.head),
+      // Those who wait for it are served from it as it comes
+      maxLength: this.#waiters.length <= 1 ? this.#deps.maxObject : Number.POSITIVE_INFINITY,
+      nowMs: now,
+    });
+    switch (verdict.kind) {
+      case 'revalidated':
+        return this.#revalidated(response, verdict.stale, origin, now);
+      case 'content':
+        return this.#followed(response, verdict.target, origin, now);
+      case 'refused':
+        return this.#refuse(response, origin, verdict.error);
+      case 'unshareable':
+        return this.#unshareable(response, facts, origin, verdict.why);
+      case 'storable':
+        return this.#fly(response, facts, origin, verdict.length, now);
     }
-    if (head.rule.followContent && response.status >= 301 && response.status <= 308) {
-      const target = this.#deps.content.targetOf(firstOf(response.rawHeaders, 'location'), head);
-      if (target !== undefined) return this.#followed(response, target, origin, now);
-    }
-    if (isFailure(facts) && stale && mayStandIn(stale, head.rule, now))
-      return this.#refuse(response, origin, response.status >= 500 ? 'status' : 'degraded');
-
-    const verdict = storable(this.#asked, facts, head.rule);
-    const length = contentLength(response.rawHeaders);
-    if (!verdict.store) return this.#unshareable(response, facts, origin, verdict.reason);
-    if (length !== undefined && length > this.#deps.maxObject && this.#waiters.length <= 1)
-      return this.#unshareable(response, facts, origin, 'too-large');
-    this.#fly(response, facts, origin, length, now);
   }
 
   /** The response is no answer: told to all, drained no further. */
@@ -335,7 +338,7 @@ export class Fill {
     const finished = flight.writer.finish();
     const make = (body: Body | undefined) => {
       if (body === undefined) return this.#end(undefined, flight.origin, 'failed');
-      const entry = this.#entryOf(flight, response, body);
+      const entry = entryOf(flight, response.startedMs, body, this.head);
       flight.entry = entry;
       flight.origin.changed = this.stale && changedFrom(this.stale, entry);
       const put = this.#deps.store.put(this.head.key, entry, this.#token);
@@ -344,23 +347,6 @@ export class Fill {
     };
     if (finished instanceof Promise) finished.then(make, () => make(undefined));
     else make(finished);
-  }
-
-  #entryOf(flight: Flight, response: OriginResponse, body: Body): Entry {
-    const form: Form = { coding: 'identity', etag: flight.facts.etag, length: flight.writer.length, body };
-    return {
-      keyText: this.head.key.text,
-      status: flight.status,
-      headers: storedFields(flight.headers, flight.facts),
-      requestedAtMs: response.startedMs,
-      storedAtMs: flight.receivedAtMs,
-      initialAgeSeconds: flight.initialAgeSeconds,
-      vary: flight.vary,
-      tags: tagsOf(flight.headers, this.head),
-      forms: [form],
-      purgedAtMs: undefined,
-      facts: flight.facts,
-    };
   }
 
   #fail(error: FillError, origin: OriginOutcome | undefined): void {
