@@ -13,10 +13,22 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-/** A real redis-server on a free port, without files that outlive it. */
+/** A free port can be another's before the server has it: then the next one. */
+const TRIES = 3;
+
+/** A real redis-server on a free port, or on the one given, without files that outlive it. */
 export const startRedis = async (port?: number): Promise<RedisServer> => {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await started(port ?? (await closedPort()));
+    } catch (error) {
+      if (port !== undefined || tries === TRIES) throw error;
+    }
+  }
+};
+
+const started = async (chosen: number): Promise<RedisServer> => {
   const dir = mkdtempSync(join(tmpdir(), 'lacquer-redis-'));
-  const chosen = port ?? (await closedPort());
   const server = spawn(
     'redis-server',
     ['--port', String(chosen), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', dir],
@@ -37,8 +49,10 @@ export const startRedis = async (port?: number): Promise<RedisServer> => {
 };
 
 const ready = async (server: ChildProcess): Promise<void> => {
+  const lines: string[] = [];
   for await (const line of createInterface({ input: server.stdout! })) {
-    if (line.includes('Ready to accept connections')) break;
+    if (line.includes('Ready to accept connections')) return void server.stdout!.resume();
+    lines.push(line);
   }
-  server.stdout!.resume();
+  throw new Error(`redis-server did not start: ${lines.slice(-5).join(' | ')}`);
 };
