@@ -32,18 +32,32 @@ export const withActivatedSockets = (config: Config, env: Env, pid: number): Con
   return { ...config, proxy: { ...config.proxy, admin, listen: open.length > 0 ? listeners : listen } };
 };
 
+/** What one notice may take; whoever waits behind it is held so long at most. */
+const NOTIFY_TIMEOUT_MS = 5000;
+/** The notice before the next one. */
+let told: Promise<void> = Promise.resolve();
+
 /**
- * Tells systemd a state such as `READY=1` (sd_notify(3)) where it asked for it. Node cannot send unix datagrams, so the
- * program systemd-notify does (the unit needs NotifyAccess=all). Best effort: resolves also when it is missing.
+ * Tells systemd a state such as `READY=1` (sd_notify(3)) where it asked for it, one notice after the other: a READY=1 that overtakes
+ * the RELOADING=1 before it would leave the unit reloading. Node cannot send unix datagrams, so the program systemd-notify does
+ * (the unit needs NotifyAccess=all). Best effort: resolves also when it is missing.
  */
 export const notifySystemd = (env: Env, ...states: readonly string[]): Promise<void> => {
   if (!env.NOTIFY_SOCKET) return Promise.resolve();
-  return new Promise((resolve) => {
-    const notify = spawn('systemd-notify', [`--pid=${process.pid}`, ...states], { stdio: 'ignore' });
+  told = told.then(() => tell(states));
+  return told;
+};
+
+const tell = (states: readonly string[]): Promise<void> =>
+  new Promise((resolve) => {
+    const notify = spawn('systemd-notify', [`--pid=${process.pid}`, ...states], {
+      stdio: 'ignore',
+      timeout: NOTIFY_TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+    });
     notify.once('error', () => resolve());
     notify.once('exit', () => resolve());
   });
-};
 
 /**
  * Tells systemd that this process goes round, three times within WatchdogSec= of the unit (sd_watchdog_enabled(3)): a primary
@@ -53,7 +67,8 @@ export const keepWatchdog = (env: Env, pid: number): (() => void) => {
   const withinUs = Number(env.WATCHDOG_USEC ?? 0);
   const isMeant = env.WATCHDOG_PID === undefined || env.WATCHDOG_PID === String(pid);
   if (!(withinUs > 0) || !isMeant) return () => undefined;
-  const timer = setInterval(() => void notifySystemd(env, 'WATCHDOG=1'), withinUs / 3000);
+  // in no order with what is told besides
+  const timer = setInterval(() => void (env.NOTIFY_SOCKET && tell(['WATCHDOG=1'])), withinUs / 3000);
   timer.unref();
   return () => clearInterval(timer);
 };

@@ -23,6 +23,7 @@ const shellBlock = (start: string): string => new RegExp(`\`\`\`sh\\n(${start}[^
 /** A whole log of the real proxy: hits, stale answers, joined fetches, errors, hostile requests. Closed, so that all is written. */
 const emitted = async (t: Tap): Promise<string> => {
   let version = 0;
+  let held: Promise<void> | undefined;
   const origin = await scriptedOrigin(t, (request, response) => {
     if (request.url!.startsWith('/broken')) return void request.socket.destroy();
     if (request.url!.startsWith('/missing')) return void response.writeHead(404).end('no');
@@ -31,10 +32,10 @@ const emitted = async (t: Tap): Promise<string> => {
     const body = `badge ${request.url!.startsWith('/changing') ? version++ : 0}`;
     // the first is held, so that others join it
     const delayMs = origin.seen.length === 1 ? 200 : 4;
-    setTimeout(
-      () => response.writeHead(200, { 'content-type': 'image/svg+xml', etag: `"${body.length}-${version}"` }).end(body),
-      delayMs,
-    );
+    const answer = () =>
+      response.writeHead(200, { 'content-type': 'image/svg+xml', etag: `"${body.length}-${version}"` }).end(body);
+    if (held) void held.then(answer);
+    else setTimeout(answer, delayMs);
   });
   let passed = 0;
   const clock = {
@@ -79,9 +80,16 @@ const emitted = async (t: Tap): Promise<string> => {
     if (!isRequest) refreshes++;
     exchange(told);
   };
+  // held, so that it is no question of milliseconds which requests come before the refresh has ended
+  let release = () => {};
+  held = new Promise((resolve) => {
+    release = resolve;
+  });
   passed += 70_000;
   for (let i = 0; i < 3; i++) await ask(door, '/version/requests/badge.svg', { headers });
   await ask(door, '/changing/flask/badge.svg', { headers });
+  release();
+  held = undefined;
   await until(() => refreshes === 2);
   passed += 120_000;
   await ask(door, '/changing/flask/badge.svg', { headers });
