@@ -8,7 +8,7 @@ import { Interner } from '../logs/intern.ts';
 import { prettyLine } from '../logs/pretty.ts';
 import { emptyRow } from '../logs/row.ts';
 import { findSources, isPacked, readLines, readPieces } from '../logs/sources.ts';
-import { count, momentText, secondsText } from '../logs/text.ts';
+import { count, counted, momentText, secondsText } from '../logs/text.ts';
 import { type CliIo, type LogOptions, readFiles, shareOf, testOf, withLogOptions } from './log-io.ts';
 import { orderly } from './orderly.ts';
 import { seconds } from './ttl-options.ts';
@@ -144,7 +144,7 @@ const check = async (
 
 const checkText = (c: LogCheck): string =>
   [
-    `${count(c.lines)} lines: ${count(c.records.access)} requests, ${count(c.records.refresh)} refreshes, ${count(c.records.config)} configurations, ${count(c.other)} of something else`,
+    `${counted(c.lines, 'line')}: ${counted(c.records.access, 'request')}, ${counted(c.records.refresh, 'refresh', 'refreshes')}, ${counted(c.records.config, 'configuration')}, ${count(c.other)} of something else`,
     `${count(c.invalid)} not valid, ${count(c.unknownMembers)} with members this version does not know, ${count(c.unfinished)} unfinished`,
     `${count(c.clockSteps)} times the clock went back; written at most ${secondsText(c.longestDelayMs / 1000)} after arrival`,
     ...c.gaps.map(({ fromMs, toMs }) => `gap of ${secondsText((toMs - fromMs) / 1000)} from ${momentText(fromMs)}`),

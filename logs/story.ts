@@ -1,6 +1,6 @@
 import type { CacheStatusWord } from '../proxy/policy/reasons.ts';
 import type { Row } from './row.ts';
-import { bytesText, count, microsText, momentText, secondsText, table } from './text.ts';
+import { bytesText, count, counted, microsText, momentText, secondsText, table } from './text.ts';
 
 /** What is asked about: one URL, one key, one package, or one request and what happened to its URL around it. */
 export type Subject =
@@ -177,7 +177,7 @@ export const storyText = (lines: readonly StoryLine[], shown: number): string =>
     max: title === 'url' ? 60 : 70,
   }));
   return [
-    `${count(requests.length)} requests, ${count(served)} answered from the cache, ${count(lines.filter(({ originUs }) => originUs >= 0).length)} fetches, ${bytesText(requests.reduce((sum, { bytes }) => sum + bytes, 0))}`,
+    `${counted(requests.length, 'request')}, ${count(served)} answered from the cache, ${counted(lines.filter(({ originUs }) => originUs >= 0).length, 'fetch', 'fetches')}, ${bytesText(requests.reduce((sum, { bytes }) => sum + bytes, 0))}`,
     [...reasons]
       .sort((a, b) => b[1] - a[1])
       .map(([why, n]) => `${why} ${count(n)}`)

@@ -1,12 +1,23 @@
 import type { ReadStats } from './read.ts';
 import type { SummaryResult } from './summary.ts';
-import { bytesText, count, microsText, momentText, percent, secondsText, sparkline, squeeze, table } from './text.ts';
+import {
+  bytesText,
+  count,
+  counted,
+  microsText,
+  momentText,
+  percent,
+  secondsText,
+  sparkline,
+  squeeze,
+  table,
+} from './text.ts';
 
 /** The summary as it is shown on a terminal. */
 export const summaryText = (s: SummaryResult, stats: ReadStats, groups = 20): string => {
   if (s.requests === 0) return `No requests.\n${readText(stats)}`;
   const parts = [
-    `${momentText(s.fromMs)} to ${momentText(s.toMs)} (${secondsText(s.seconds)}), ${count(s.requests)} requests, ${s.perSecond.toFixed(s.perSecond < 10 ? 2 : 0)} a second`,
+    `${momentText(s.fromMs)} to ${momentText(s.toMs)} (${secondsText(s.seconds)}), ${counted(s.requests, 'request')}, ${s.perSecond.toFixed(s.perSecond < 10 ? 2 : 0)} a second`,
     `hit ratio       ${percent(s.hitRatio)} of requests, ${percent(s.byteHitRatio)} of ${bytesText(s.bytes)}`,
     `origin          ${count(s.origin.fetches)} fetches${s.origin.refreshes ? ` (${count(s.origin.refreshes)} in the background)` : ''}, p50 ${microsText(s.origin.us.p50)}, p99 ${microsText(s.origin.us.p99)}, ${count(s.origin.errors)} failed`,
     `spared          ${count(s.saved.fetches)} fetches, ${secondsText(s.saved.ms / 1000)} of origin time, ${bytesText(s.saved.bytes)}`,
@@ -104,7 +115,9 @@ const overTime = (s: SummaryResult): string => {
 
 /** What was read and what could not be. */
 export const readText = (stats: ReadStats): string => {
-  const lines = [`${count(stats.lines)} lines read from ${stats.files === 1 ? 'one file' : `${stats.files} files`}`];
+  const lines = [
+    `${counted(stats.lines, 'line')} read from ${stats.files === 1 ? 'one file' : `${stats.files} files`}`,
+  ];
   if (stats.other) lines[0] += `, ${count(stats.other)} of them no access records`;
   if (stats.unfinished) lines[0] += ', last line unfinished (still being written)';
   if (stats.bad) {

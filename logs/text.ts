@@ -1,6 +1,8 @@
 /** Numbers and tables for people. Pure; widths count UTF-16 units, which is right for what is shown here. */
 
 export const count = (n: number): string => Math.round(n).toLocaleString('en-US');
+/** `1 line`, `2 lines`; `many` where it is not the word with an s. */
+export const counted = (n: number, word: string, many = `${word}s`): string => `${count(n)} ${n === 1 ? word : many}`;
 export const percent = (share: number, digits = 2): string => `${(share * 100).toFixed(digits)} %`;
 
 export const bytesText = (n: number): string => {

@@ -1,12 +1,12 @@
 import { VERDICTS } from './model.ts';
-import { count, momentText, percent, table } from './text.ts';
+import { count, counted, momentText, percent, table } from './text.ts';
 import type { Agreement } from './verify.ts';
 
 /** Agreement class by class. */
 export const verifyText = (a: Agreement): string => {
   if (a.compared === 0) return 'Nothing to compare: the log has no dispositions.';
   const parts = [
-    `agreement ${percent(a.share, 3)}: ${count(a.agreed)} of ${count(a.compared)} requests, ${count(a.keys)} keys`,
+    `agreement ${percent(a.share, 3)}: ${count(a.agreed)} of ${count(a.compared)} requests, ${counted(a.keys, 'key')}`,
     table(
       [{ title: 'predicted' }, ...VERDICTS.map((word) => ({ title: `logged ${word}`, right: true }))],
       VERDICTS.map((predicted) => [predicted, ...VERDICTS.map((logged) => count(a.matrix[predicted][logged]))]),
