@@ -120,14 +120,14 @@ t.test('a release shows after the lifetimes, not before and not later', async (t
 });
 
 t.test('whatever hangs behind the front door, a badge comes within its deadline', async (t) => {
-  const short = rules.map((rule) => ({ ...rule, deadline: '1200ms' }));
+  const short = rules.map((rule) => ({ ...rule, deadline: '3s' }));
   t.jobs = 3;
   t.test('PyPI', async (t) => {
     const { door, pypi } = await wholeWay(t, { deadline: '800ms' }, short);
     pypi.play = () => undefined;
     const startMs = fairMs();
     const { status, body } = await ask(door, '/version/flask/badge.svg');
-    t.ok(fairMs() - startMs < 1_700);
+    t.ok(fairMs() - startMs < 3_900);
     t.equal(status, 200);
     t.match(body.toString(), /pypi: pypi unavailable/);
   });
@@ -141,7 +141,7 @@ t.test('whatever hangs behind the front door, a badge comes within its deadline'
     );
     const startMs = fairMs();
     const { status, body } = await ask(door, '/license/flask/badge.svg');
-    t.ok(fairMs() - startMs < 1_700);
+    t.ok(fairMs() - startMs < 3_900);
     t.equal(status, 200);
     t.match(body.toString(), /<svg/);
     t.equal(shields().length, 0);
@@ -152,7 +152,7 @@ t.test('whatever hangs behind the front door, a badge comes within its deadline'
     const door = await frontDoor(t, `http://127.0.0.1:${hung.port}`, { rules: short });
     const startMs = fairMs();
     const { status, body } = await ask(door, '/version/flask/badge.svg');
-    t.ok(fairMs() - startMs < 1_700);
+    t.ok(fairMs() - startMs < 3_900);
     t.equal(status, 200);
     t.match(body.toString(), /<svg/);
   });

@@ -7,15 +7,18 @@ import { startRedis } from './redis.ts';
 import { type Started, start } from './start.ts';
 import { closedPort, document, json, raw, scripted } from './upstream.ts';
 
-/** The shortest settings under which a deadline still tells itself from scheduling noise on a busy machine. */
-const DEADLINE = { deadline: '1000ms' } as const;
 const SLACK_MS = 500;
-const LIMITS = { timeout: '700ms', maxSize: '256KiB', perSecond: 1000 } as const;
+const LIMITS = { timeout: '4s', maxSize: '256KiB', perSecond: 1000 } as const;
+const DEADLINE = { deadline: '5s' } as const;
+/** For what never answers: the shortest under which a deadline still tells itself from scheduling noise on a busy machine. */
+const SHORT_LIMITS = { ...LIMITS, timeout: '700ms' } as const;
+const SHORT_DEADLINE = { deadline: '1s' } as const;
 
 interface Fault {
   readonly name: string;
   /** What a badge says where nothing was known. */
   readonly words: RegExp;
+  readonly isEndless?: true;
   readonly socket: (socket: Socket) => void;
 }
 
@@ -30,10 +33,10 @@ const body = JSON.stringify(document());
 const BOMB = gzipSync(`{"releases": "${'x'.repeat(4_000_000)}"}`);
 
 const FAULTS: readonly Fault[] = [
-  { name: 'hangs before the head', words: /pypi unavailable/, socket: () => undefined },
-  { name: 'hangs after the head', words: /pypi unavailable/, socket: onRequest((socket) => socket.write(head('200 OK', 'Content-Length: 100'))) },
+  { name: 'hangs before the head', words: /pypi unavailable/, isEndless: true, socket: () => undefined },
+  { name: 'hangs after the head', words: /pypi unavailable/, isEndless: true, socket: onRequest((socket) => socket.write(head('200 OK', 'Content-Length: 100'))) },
   {
-    name: 'trickles bytes for ever', words: /pypi unavailable/,
+    name: 'trickles bytes for ever', words: /pypi unavailable/, isEndless: true,
     socket: onRequest((socket) => {
       socket.write(head('200 OK', 'Transfer-Encoding: chunked'));
       const timer = setInterval(() => socket.write('1\r\n{\r\n'.replace('{', ' ')), 20);
@@ -41,7 +44,7 @@ const FAULTS: readonly Fault[] = [
     }),
   },
   {
-    name: 'trickles its head', words: /pypi unavailable/,
+    name: 'trickles its head', words: /pypi unavailable/, isEndless: true,
     socket: onRequest((socket) => {
       socket.write('HTTP/1.1 200 OK\r\nX: ');
       const timer = setInterval(() => socket.write('x'), 50);
@@ -91,10 +94,18 @@ const FAULTS: readonly Fault[] = [
 const settings = (port: number, more: Partial<NonNullable<ConfigInput['origin']>> = {}): ConfigInput['origin'] => ({
   ...DEADLINE, pypi: { url: `http://127.0.0.1:${port}`, ...LIMITS }, downloads: { url: 'off' }, ...more,
 }); // biome-ignore format: a row
+const hurried = (port: number): ConfigInput['origin'] =>
+  settings(port, { ...SHORT_DEADLINE, pypi: { url: `http://127.0.0.1:${port}`, ...SHORT_LIMITS } });
 
-const check = async (t: Test, origin: Started, words: RegExp, standing: string, path = '/version/flask/badge.svg') => {
+const check = async (
+  t: Test,
+  origin: Started,
+  words: RegExp,
+  standing: string,
+  { path = '/version/flask/badge.svg', withinMs = 5000 } = {},
+) => {
   const answer = await origin.get(path);
-  t.ok(answer.ms < 1000 + SLACK_MS, `answered in time: ${answer.ms.toFixed(0)} ms`);
+  t.ok(answer.ms < withinMs + SLACK_MS, `answered in time: ${answer.ms.toFixed(0)} ms`);
   t.equal(answer.status, 200);
   t.match(answer.body.toString(), words);
   t.equal(answer.headers['lacquer-badge'], standing);
@@ -107,6 +118,8 @@ t.test('whatever PyPI does, a badge is answered by the deadline', async (t) => {
   for (const fault of FAULTS) {
     t.test(`PyPI ${fault.name}`, async (t) => {
       let broken = true;
+      const around = fault.isEndless ? hurried : settings;
+      const within = fault.isEndless ? { withinMs: 1000 } : {};
       const server = await raw((socket) =>
         broken
           ? fault.socket(socket)
@@ -114,21 +127,21 @@ t.test('whatever PyPI does, a badge is answered by the deadline', async (t) => {
       );
       const time = { nowMs: 1_700_000_000_000 };
       const dir = t.testdir();
-      let origin = await start(settings(server.port), () => time.nowMs, dir);
-      await check(t, origin, fault.words, 'error');
+      let origin = await start(around(server.port), () => time.nowMs, dir);
+      await check(t, origin, fault.words, 'error', within);
       await origin.close();
 
       // with a record from before, the badge stays as it was
       broken = false;
       time.nowMs += 3_600_000;
-      origin = await start(settings(server.port), () => time.nowMs, dir);
+      origin = await start(around(server.port), () => time.nowMs, dir);
       t.equal(await origin.words('/version/flask/badge.svg'), 'pypi | 1.2.3', 'well again');
       await origin.close();
       broken = true;
       time.nowMs += 3_600_000;
-      origin = await start(settings(server.port), () => time.nowMs, dir);
+      origin = await start(around(server.port), () => time.nowMs, dir);
       if (fault.name.includes('304')) t.equal(await origin.words('/version/flask/badge.svg'), 'pypi | 1.2.3');
-      else await check(t, origin, /pypi: 1\.2\.3/, 'stale');
+      else await check(t, origin, /pypi: 1\.2\.3/, 'stale', within);
       const redirect = await origin.get('/license/flask/badge.svg');
       t.match(redirect, { status: 307, headers: { location: '/badge/license-MIT-blue.svg?style=flat' } });
       await origin.close();
@@ -136,8 +149,8 @@ t.test('whatever PyPI does, a badge is answered by the deadline', async (t) => {
       // but not for ever
       if (!fault.name.includes('304')) {
         time.nowMs += 9 * 86_400_000;
-        origin = await start(settings(server.port), () => time.nowMs, dir);
-        await check(t, origin, fault.words, 'error');
+        origin = await start(around(server.port), () => time.nowMs, dir);
+        await check(t, origin, fault.words, 'error', within);
         await origin.close();
       }
       await server.close();
@@ -244,7 +257,7 @@ t.test('whatever Redis does, a badge costs its timeout at most', async (t) => {
   t.teardown(() => pypi.close());
   const quick = async (t: Test, origin: Started, name: string) => {
     const { ms, headers } = await origin.get(`/version/${name}/badge.svg`);
-    t.ok(ms < 50 + 150, `${ms.toFixed(0)} ms`);
+    t.ok(ms < 50 + SLACK_MS, `${ms.toFixed(0)} ms`);
     t.equal(headers['lacquer-badge'], undefined, 'never an error');
   };
   const withRedis = (url: string) =>
@@ -324,11 +337,11 @@ t.test('whatever imaging elsewhere does, the badge is drawn, for a short time', 
       const imaging = await raw(onSocket);
       const origin = await start(
         settings(Number(new URL(pypi.url).port), {
-          imaging: { url: `http://127.0.0.1:${imaging.port}`, timeout: '400ms' },
+          imaging: { url: `http://127.0.0.1:${imaging.port}`, timeout: name === 'hangs' ? '400ms' : '3s' },
         }),
       );
       await check(t, origin, /pypi: 1\.2\.3/, 'error');
-      await check(t, origin, /license: MIT/, 'error', '/badge/license-MIT-blue.svg?style=flat');
+      await check(t, origin, /license: MIT/, 'error', { path: '/badge/license-MIT-blue.svg?style=flat' });
       await origin.close();
       await imaging.close();
     });

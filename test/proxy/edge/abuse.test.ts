@@ -47,17 +47,17 @@ t.test('slow clients are cut off at each stage, whatever they dribble, and cost 
   const head = await untilClosed(slowHead);
   clearInterval(dribble);
   t.match(head.text, /^HTTP\/1\.1 408/);
-  t.ok(head.ms < 2000, `head: ${Math.round(head.ms)} ms`);
+  t.ok(head.ms < 5000, `head: ${Math.round(head.ms)} ms`);
   t.notOk(origin.seen.some(({ target }) => target === '/slow'));
 
   const slowBody = await connected(door);
   slowBody.write('POST /body HTTP/1.1\r\nHost: site.example\r\nContent-Length: 1000\r\n\r\nx');
   const body = await untilClosed(slowBody);
-  t.ok(body.ms < 2500, `body: ${Math.round(body.ms)} ms`);
+  t.ok(body.ms < 5000, `body: ${Math.round(body.ms)} ms`);
   t.notMatch(body.text, 'posted');
 
   const silent = await connected(door);
-  t.ok((await untilClosed(silent)).ms < 2500, 'a connection that asks nothing');
+  t.ok((await untilClosed(silent)).ms < 5000, 'a connection that asks nothing');
 
   const slowReader = await connected(door);
   slowReader.pause();

@@ -193,7 +193,7 @@ t.test('a client that never finishes its handshake is cut off', async (t) => {
   socket.on('error', () => {});
   await new Promise((resolve) => socket.once('close', resolve));
   clearInterval(dribble);
-  t.ok(performance.now() - begin < 1500);
+  t.ok(performance.now() - begin < 5000);
 });
 
 t.test('redirect to https, but for what a certificate authority asks', async (t) => {

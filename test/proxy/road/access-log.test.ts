@@ -218,7 +218,7 @@ t.test('a pipe nobody reads blocks nothing', async (t) => {
   const began = performance.now();
   for (let i = 0; i < 400; i++) log.request(headFor('/'), client, hit, 1);
   await later(300);
-  t.ok(performance.now() - began < 1000);
+  t.ok(performance.now() - began < 5000);
   t.ok(counted > 0);
 
   const reader = openSync(path, 'r+'); // a reader that never reads: the pipe fills
