@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CHILD_FLAGS } from '../proxy/supervisor/child.ts';
-import { type Figures, PHASES } from './store/phases.ts';
+import { type Figures, growth, PHASES } from './store/phases.ts';
 
 /** `npm run bench:store -- 1000000 [DIR]`: fills a store through the real write path and measures it; writes bench/STORE.md. */
 const [first = '1000000', second, third] = process.argv.slice(2);
@@ -27,9 +27,7 @@ const all = (n: number, base: string): void => {
   const dir = join(base, String(n));
   Object.assign(figures, inChild('filled', dir, n), inChild('restart', dir, n));
   for (const size of [...small, n]) Object.assign(figures, inChild('lookups', join(base, String(size)), size));
-  if (n > 1000)
-    figures[`lookup at ${n} over lookup at 1000`] =
-      Math.round((figures[`CPU µs per lookup at ${n}`]! / figures['CPU µs per lookup at 1000']!) * 100) / 100;
+  if (n > 1000) Object.assign(figures, growth(figures, n));
   Object.assign(figures, inChild('memory', dir, n), inChild('purges', dir, n));
   const rows = Object.entries(figures).map(([name, value]) => `| ${name} | ${value} |`);
   const text = `# The store, measured

@@ -67,10 +67,25 @@ const filled = async (dir: string, n: number): Promise<Figures> => {
   };
 };
 
-/** Nothing stays in memory: each lookup makes the key, digest included, and goes to the database. */
+const LOOKUPS = 40_000;
+/** Different keys that are looked up: as many at every size, so that it is the size that tells, and as many as there are lookups. */
+const DRAWN = [1000, LOOKUPS];
+
+/**
+ * Nothing stays in memory: each lookup makes the key, digest included, and goes to the database. A thousand keys all over the store
+ * stay in the processor's caches, and more of them make the way down a deeper tree; 40,000 find every page cold besides.
+ */
 const lookups = async (dir: string, n: number): Promise<Figures> => {
   const store = await open(dir, { memory: 0 });
-  const keys = Array.from({ length: 40_000 }, (_, i) => uri((i * 104_729 + (i >> 10) * 15_485_863) % n).key);
+  const figures: Figures = {};
+  for (const drawn of DRAWN) Object.assign(figures, lookupsOf(store, n, drawn));
+  await store.close();
+  return figures;
+};
+
+const lookupsOf = (store: Store, n: number, drawn: number): Figures => {
+  const place = (i: number) => (i * 104_729 + (i >> 10) * 15_485_863) % n;
+  const keys = Array.from({ length: LOOKUPS }, (_, i) => uri(place(i % drawn)).key);
   let whole = Number.POSITIVE_INFINITY;
   let inStore = Number.POSITIVE_INFINITY;
   for (let pass = 0; pass < 5; pass++) {
@@ -81,9 +96,13 @@ const lookups = async (dir: string, n: number): Promise<Figures> => {
     for (const { target } of keys) store.get(keyOfTarget(target), REQUEST);
     whole = Math.min(whole, ((cpuMs() - cpu) / keys.length) * 1000);
   }
-  await store.close();
-  return { [`CPU µs per lookup at ${n}`]: round(whole, 2), [`of which in the database at ${n}`]: round(inStore, 2) };
+  return {
+    [lookupAt(n, drawn)]: round(whole, 2),
+    [`of which in the database at ${n}, ${drawn} keys`]: round(inStore, 2),
+  };
 };
+
+const lookupAt = (n: number, drawn: number): string => `CPU µs per lookup at ${n}, of ${drawn} keys`;
 
 const memory = async (dir: string, n: number): Promise<Figures> => {
   const store = await open(dir, { memory: '64MiB' });
@@ -205,5 +224,14 @@ const purges = async (dir: string, n: number): Promise<Figures> => {
     'ms for 86 hits while the large tag is carried out, worst': round(many.hit),
   };
 };
+
+/** How much dearer a lookup is among `n` than among a thousand, for each number of keys. */
+export const growth = (figures: Figures, n: number): Figures =>
+  Object.fromEntries(
+    DRAWN.map((drawn) => [
+      `lookup at ${n} over lookup at 1000, of ${drawn} keys`,
+      round(figures[lookupAt(n, drawn)]! / figures[lookupAt(1000, drawn)]!, 2),
+    ]),
+  );
 
 export const PHASES = { filled, lookups, memory, restart, purges } as const;

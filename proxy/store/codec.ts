@@ -89,23 +89,25 @@ export const encodeEntry = (
   return { head, hash, record: out.brief() };
 };
 
-/** What the sweeper and the reader ask of a record before anything else; undefined when it is torn or of another version. */
-export const peek = (record: Buffer): { headHash: string; purgeSeq: number } | undefined => {
+/** Where the digest of its head stands in a record, and how long it is. */
+export const HEAD_AT = 2;
+export const HEAD_BYTES = 8;
+
+/** Asked of a record before anything else; false when it is torn or of another version. */
+export const isWhole = (record: Buffer): boolean => {
   const end = record.length - CRC_BYTES;
-  if (end < 20 || record[0] !== RECORD_VERSION) return undefined;
-  if (crc32(record.subarray(0, end)) !== record.readUInt32LE(end)) return undefined;
-  const reader = new ByteReader(record, 2, end);
-  return { headHash: reader.hex(8), purgeSeq: reader.int() };
+  if (end < 20 || record[0] !== RECORD_VERSION) return false;
+  return crc32(record.subarray(0, end)) === record.readUInt32LE(end);
 };
 
 /**
- * The entry of a record that `peek` found whole; throws RangeError where record and head do not fit together. `keyText`:
+ * The entry of a record that `isWhole` found whole; throws RangeError where record and head do not fit together. `keyText`:
  * the one asked for, so that an equal text is not kept twice.
  */
 export const decodeEntry = (record: Buffer, head: DecodedHead, keyText?: string): StoredEntry => {
   const reader = new ByteReader(record, 1, record.length - CRC_BYTES);
   const flags = reader.u8();
-  reader.skip(8);
+  reader.skip(HEAD_BYTES);
   const purgeSeq = reader.int();
   const storedAtMs = reader.time();
   const requestedAtMs = storedAtMs - reader.signed();
@@ -114,14 +116,14 @@ export const decodeEntry = (record: Buffer, head: DecodedHead, keyText?: string)
   const primary = flags & VARIANT ? reader.hex(16) : undefined;
   const text = head.keyPrefix + reader.text();
   const ownText = text === keyText ? keyText : text;
-  const values: string[] = [];
+  const headers = head.template.slice();
   let dateMs: number | undefined;
-  for (const { hole, isDate } of head.holes) {
-    if (hole === HOLE.text) values.push(reader.text());
-    else if (hole === HOLE.date) {
+  for (const { hole, isDate, at } of head.holes) {
+    if (hole === HOLE.text) headers[at] = reader.text();
+    else {
       const ms = (Math.floor(storedAtMs / 1000) + reader.signed()) * 1000;
       if (isDate) dateMs ??= ms;
-      values.push(httpDate(ms));
+      headers[at] = httpDate(ms);
     }
   }
   const tags = head.tags.map((tag) => tagFrom(tag, ownText, reader));
@@ -131,20 +133,7 @@ export const decodeEntry = (record: Buffer, head: DecodedHead, keyText?: string)
       : head.vary.map((name) => [name, reader.u8() === 0 ? undefined : reader.text()] as const);
   const forms = head.forms ?? decodeForms(reader);
   const etag = forms[0]?.etag;
-  const headers = new Array<string>(head.lines.length * 2);
-  let hole = 0;
-  for (let i = 0; i < head.lines.length; i++) {
-    const [name, kind, value] = head.lines[i]!;
-    headers[i * 2] = name;
-    headers[i * 2 + 1] =
-      kind === HOLE.none
-        ? value
-        : kind === HOLE.etag
-          ? (etag ?? '')
-          : kind === HOLE.tags
-            ? tags.join(' ')
-            : values[hole++]!;
-  }
+  for (const { hole, at } of head.late) headers[at] = hole === HOLE.etag ? (etag ?? '') : tags.join(' ');
   const facts = head.facts
     ? { ...head.facts, dateMs: dateMs ?? head.facts.dateMs, etag: head.facts.etag ?? etag }
     : factsOf(head.status, headers, forms);
@@ -190,7 +179,7 @@ const headBytes = (head: Head): { bytes: Buffer; hash: Buffer } => {
   return made;
 };
 
-export const headHash = (head: Buffer): Buffer => createHash('sha256').update(head).digest().subarray(0, 8);
+export const headHash = (head: Buffer): Buffer => createHash('sha256').update(head).digest().subarray(0, HEAD_BYTES);
 
 /** The validator of a shield stands with its form, not among the lines of the response that led to it. */
 const factsOf = (status: number, headers: readonly string[], forms: readonly Form[]): ResponseFacts => {

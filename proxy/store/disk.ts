@@ -7,9 +7,9 @@ const RESERVE = Buffer.from('reserve');
 const RESERVE_BYTES = 256 * 1024;
 /** Of operations in one transaction; planning them holds the event loop for a slice at a time. */
 const BATCH = 512;
-const SLICE_MS = 4;
+const SLICE_MS = 2;
 /** Where other processes write too, a long plan is more often in vain. */
-const SHARED_SLICES = 2;
+const SHARED_SLICES = 4;
 const BATCH_BYTES = 384 * 1024;
 /** Pages that a commit replaces are free only some commits later; so that the file of a small cache does not grow by them, one operation (a page or two) per so many bytes. */
 const BYTES_PER_OPERATION = 256 * 1024;
@@ -168,6 +168,8 @@ export class Disk {
     while (this.#queue.length > 0) {
       if (this.#last >= LOADED && this.#queue.length < this.#last / 2) await this.#gather();
       await this.#batch();
+      // Whoever waited for this batch goes on first, in a turn of its own
+      await new Promise(setImmediate);
     }
     this.#running = undefined;
   }
@@ -231,10 +233,13 @@ export class Disk {
       if (planned === taken.length) taken.push(this.#queue.shift()!);
       if (!this.#planOne(taken[planned]!, taken, view)) return this.#plan(taken);
       if (performance.now() < until) continue;
-      if (this.#shared && ++slices > SHARED_SLICES && planned + 1 >= taken.length) break;
+      slices++;
+      if (this.#shared && slices > SHARED_SLICES && planned + 1 >= taken.length) break;
       await new Promise(setImmediate);
       until = performance.now() + SLICE_MS;
     }
+    // Making room and handing over the writes take as long as a slice
+    if (slices > 1 && !this.#shared) await new Promise(setImmediate);
     this.beforeCommit(view);
     return { view, version };
   }

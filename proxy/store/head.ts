@@ -24,8 +24,12 @@ export interface Head {
 
 /** A head as it is read: with what can be known from it alone, once for all its entries. */
 export interface DecodedHead extends Head {
-  /** Lines whose value stands in the record. */
-  readonly holes: readonly { readonly hole: Hole; readonly isDate: boolean }[];
+  /** Names and values as raw pairs, empty where a value is to be put in: one array to copy instead of a walk over all lines. */
+  readonly template: readonly string[];
+  /** Values that stand in the record: where each belongs in the template. */
+  readonly holes: readonly { readonly hole: Hole; readonly isDate: boolean; readonly at: number }[];
+  /** Values that stand elsewhere: the first form's ETag, the tags. */
+  readonly late: readonly { readonly hole: Hole; readonly at: number }[];
   /** What the lines say but for Date and ETag; undefined where a line with a meaning for the cache differs from entry to entry. */
   readonly facts: ResponseFacts | undefined;
 }
@@ -73,10 +77,16 @@ export const decodeHead = (bytes: Buffer): DecodedHead => {
   const vary: string[] = [];
   for (let left = reader.int(); left > 0; left--) vary.push(reader.text());
   const forms = reader.u8() === 1 ? decodeForms(reader) : undefined;
-  const holes = lines.filter(([, hole]) => hole === HOLE.date || hole === HOLE.text);
+  const places = lines.map(([name, hole], i) => ({
+    hole,
+    isDate: hole === HOLE.date && name.toLowerCase() === 'date',
+    at: i * 2 + 1,
+  }));
   return {
     status, lines, tags, keyPrefix, vary, forms, facts: sharedFacts(status, lines),
-    holes: holes.map(([name, hole]) => ({ hole, isDate: hole === HOLE.date && name.toLowerCase() === 'date' })),
+    template: lines.flatMap(([name, , value]) => [name, value]),
+    holes: places.filter(({ hole }) => hole === HOLE.date || hole === HOLE.text),
+    late: places.filter(({ hole }) => hole === HOLE.etag || hole === HOLE.tags),
   }; // biome-ignore format: the fields of a head
 };
 

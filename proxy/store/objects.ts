@@ -1,9 +1,19 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Entry } from '../entry.ts';
-import { decodeEntry, encodeEntry, headHash, isShieldForm, peek, type StoredEntry } from './codec.ts';
-import { type DecodedHead, decodeHead } from './head.ts';
+import {
+  decodeEntry,
+  encodeEntry,
+  HEAD_AT,
+  HEAD_BYTES,
+  headHash,
+  isShieldForm,
+  isWhole,
+  type StoredEntry,
+} from './codec.ts';
+import type { DecodedHead } from './head.ts';
 import { HeadMarks } from './head-marks.ts';
+import { Heads } from './heads.ts';
 import { addToTag, isForgotten, removeFromTag } from './tags.ts';
 import type { Tables, View } from './view.ts';
 
@@ -14,7 +24,6 @@ export const blocks = (length: number): number => Math.ceil(length / BLOCK) * BL
 /** Texts seen before are worth sharing; remembered so many, of at most so many characters. */
 const SEEN = 8192;
 const SHARED_LENGTH = 2048;
-const HEADS = 20_000;
 
 /** Whole, torn, or of a head that is gone; `undefined`: no such row. */
 export type Found = { readonly entry: StoredEntry } | 'corrupt' | undefined;
@@ -25,7 +34,7 @@ export type Found = { readonly entry: StoredEntry } | 'corrupt' | undefined;
  */
 export class Objects {
   readonly marks: HeadMarks;
-  readonly #heads = new LRUCache<string, DecodedHead>({ max: HEADS });
+  readonly #heads = new Heads();
   readonly #seen = new LRUCache<string, true>({ max: SEEN });
 
   constructor(freeHeads?: number) {
@@ -37,24 +46,21 @@ export class Objects {
     // No copy: valid until the next call of lmdb, and a head that is not at hand would be one.
     const record = source.uris.getBinaryFast(id);
     if (!record) return undefined;
-    const about = peek(record);
-    if (!about) return 'corrupt';
-    const head = this.#heads.get(about.headHash);
+    if (!isWhole(record)) return 'corrupt';
+    const head = this.#heads.get(record, HEAD_AT);
     if (head) return decoded(record, head, keyText);
     const copy = source.uris.getBinary(id);
     return copy && this.decode(copy, (hash) => source.heads.getBinary(hash), keyText);
   }
 
   decode(record: Buffer, headOf: (hash: Buffer) => Buffer | undefined, keyText?: string): Found {
-    const about = peek(record);
-    if (!about) return 'corrupt';
-    let head = this.#heads.get(about.headHash);
+    if (!isWhole(record)) return 'corrupt';
+    let head = this.#heads.get(record, HEAD_AT);
     if (!head) {
-      const hash = Buffer.from(about.headHash, 'hex');
+      const hash = Buffer.copyBytesFrom(record, HEAD_AT, HEAD_BYTES);
       const bytes = headOf(hash);
       if (!bytes || !headHash(bytes).equals(hash)) return 'corrupt';
-      head = decodeHead(bytes);
-      this.#heads.set(about.headHash, head);
+      head = this.#heads.add(hash, bytes);
     }
     return decoded(record, head, keyText);
   }
@@ -98,8 +104,7 @@ export class Objects {
 
   /** Its head is in use; `record` as stored. */
   mark(record: Buffer): void {
-    const about = peek(record);
-    if (about) this.marks.add(Buffer.from(about.headHash, 'hex'));
+    if (isWhole(record)) this.marks.add(record.subarray(HEAD_AT, HEAD_AT + HEAD_BYTES));
   }
 
   /** The same object with the time of its soft purge in it; an earlier one stays (caching.md 28). */
