@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import { availableParallelism } from 'node:os';
 import type { Config } from '../../config/schema.ts';
 import type { BusMessage } from '../bus.ts';
 import type { MetricsDelta } from '../metrics/metrics-delta.ts';
@@ -8,8 +9,14 @@ import type { FromChild, Place, ToChild } from './messages.ts';
 /**
  * Half of V8's young generation: scavenges of 16 MB took up to 3 ms under hits, and a worker with `memory: 64MiB` that had read a
  * million badges 205 MiB of its own, against 168 (bench/hit.ts, bench/store.ts). A smaller one costs misses.
+ *
+ * And no more threads beside the event loop's than there are processors, nor than V8's own four: they collect garbage and compile, and
+ * on one core the loop waits for each of them in turn, four milliseconds at a time (bench/trouble.ts: hits waited 17 to 32 ms).
  */
-export const CHILD_FLAGS: readonly string[] = ['--max-semi-space-size=8'];
+export const CHILD_FLAGS: readonly string[] = [
+  '--max-semi-space-size=8',
+  `--v8-pool-size=${Math.min(4, availableParallelism())}`,
+];
 
 interface ChildEvents {
   ready: [];
