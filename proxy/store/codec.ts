@@ -7,6 +7,7 @@ import { responseFacts } from '../policy/parse-facts.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { decodeForms, encodeForms } from './forms.ts';
 import { type DecodedHead, encodeHead, type Head, type HeadLine, type HeadTag, HOLE } from './head.ts';
+import { HeadShapes, type Shape } from './head-shape.ts';
 
 export const RECORD_VERSION = 1;
 const PURGED = 1;
@@ -33,11 +34,49 @@ export const encodeEntry = (
   own: { readonly purgeSeq: number; readonly primary: string | undefined },
   isShared: (text: string) => boolean,
 ): { head: Buffer; hash: Buffer; record: Buffer } => {
-  const holes = new ByteWriter();
+  const stored = Math.floor(entry.storedAtMs);
+  const ofShield = entry.forms.length > 0 && entry.forms.every((form) => isShieldForm(form));
+  const known = ofShield ? undefined : shapes.fitting(entry, canonicalDate);
+  const holes = known ? undefined : new ByteWriter();
+  const shape = known ?? shapeOf(entry, stored, ofShield, isShared, holes!);
+  const { keyPrefix, bytes: head, hash } = shape;
+
+  const out = new ByteWriter();
+  const endless = !Number.isFinite(entry.initialAgeSeconds);
+  out.u8(RECORD_VERSION);
+  out.u8((entry.purgedAtMs === undefined ? 0 : PURGED) | (own.primary ? VARIANT : 0) | (endless ? ENDLESS_AGE : 0));
+  out.raw(hash);
+  out.int(own.purgeSeq);
+  out.time(stored);
+  out.signed(stored - Math.floor(entry.requestedAtMs));
+  out.int(endless ? 0 : Math.max(0, Math.round(entry.initialAgeSeconds * 1000)));
+  if (entry.purgedAtMs !== undefined) out.time(entry.purgedAtMs);
+  if (own.primary) out.raw(Buffer.from(own.primary, 'hex'));
+  out.text(entry.keyText.slice(keyPrefix.length));
+  if (holes) out.take(holes);
+  else shapes.write(out, shape, Math.floor(stored / 1000));
+  for (const [, value] of entry.vary) {
+    out.u8(value === undefined ? 0 : 1);
+    if (value !== undefined) out.text(value);
+  }
+  if (!ofShield) encodeForms(out, entry.forms);
+  out.checksum();
+  return { head, hash, record: out.brief() };
+};
+
+const shapes = new HeadShapes();
+
+/** Builds the head of an entry, and writes what stands in the record in its place. */
+const shapeOf = (
+  entry: Entry,
+  stored: number,
+  ofShield: boolean,
+  isShared: (text: string) => boolean,
+  holes: ByteWriter,
+): Shape => {
   const lines: HeadLine[] = [];
   const firstEtag = entry.forms[0]?.etag;
   const tagLine = entry.tags.length > 0 ? entry.tags.join(' ') : undefined; // Surrogate-Key, as a rule
-  const stored = Math.floor(entry.storedAtMs);
   for (let i = 0; i < entry.headers.length; i += 2) {
     const name = entry.headers[i]!;
     const value = entry.headers[i + 1]!;
@@ -54,39 +93,12 @@ export const encodeEntry = (
     }
   }
   const tags = entry.tags.map((tag): HeadTag => headTag(tag, entry.keyText, holes, isShared));
-  const prefixEnd = hostEnd(entry.keyText);
-  const prefix = entry.keyText.slice(0, prefixEnd);
+  const prefix = entry.keyText.slice(0, hostEnd(entry.keyText));
   const keyPrefix = isShared(`key:${prefix}`) ? prefix : '';
-  const ofShield = entry.forms.length > 0 && entry.forms.every((form) => isShieldForm(form));
-  const { bytes: head, hash } = headBytes({
-    status: entry.status,
-    lines,
-    tags,
-    keyPrefix,
-    vary: entry.vary.map(([name]) => name),
-    forms: ofShield ? entry.forms : undefined,
-  });
-
-  const out = new ByteWriter();
-  const endless = !Number.isFinite(entry.initialAgeSeconds);
-  out.u8(RECORD_VERSION);
-  out.u8((entry.purgedAtMs === undefined ? 0 : PURGED) | (own.primary ? VARIANT : 0) | (endless ? ENDLESS_AGE : 0));
-  out.raw(hash);
-  out.int(own.purgeSeq);
-  out.time(stored);
-  out.signed(stored - Math.floor(entry.requestedAtMs));
-  out.int(endless ? 0 : Math.max(0, Math.round(entry.initialAgeSeconds * 1000)));
-  if (entry.purgedAtMs !== undefined) out.time(entry.purgedAtMs);
-  if (own.primary) out.raw(Buffer.from(own.primary, 'hex'));
-  out.text(entry.keyText.slice(keyPrefix.length));
-  out.take(holes);
-  for (const [, value] of entry.vary) {
-    out.u8(value === undefined ? 0 : 1);
-    if (value !== undefined) out.text(value);
-  }
-  if (!ofShield) encodeForms(out, entry.forms);
-  out.checksum();
-  return { head, hash, record: out.brief() };
+  const head = { status: entry.status, lines, tags, keyPrefix, vary: entry.vary.map(([name]) => name) };
+  const shape = { ...head, ...headBytes({ ...head, forms: ofShield ? entry.forms : undefined }) };
+  if (!ofShield) shapes.add(shape);
+  return shape;
 };
 
 /** Where the digest of its head stands in a record, and how long it is. */

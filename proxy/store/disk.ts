@@ -6,19 +6,22 @@ const STATE = Buffer.from('state');
 const RESERVE = Buffer.from('reserve');
 const RESERVE_BYTES = 256 * 1024;
 /** Of operations in one transaction; planning them holds the event loop for a slice at a time. */
-const BATCH = 512;
+const BATCH = 2048;
 const SLICE_MS = 2;
 /** Where other processes write too, a long plan is more often in vain. */
 const SHARED_SLICES = 4;
-const BATCH_BYTES = 384 * 1024;
+const BATCH_BYTES = 2 * 1024 * 1024;
+const LEAST_BYTES = 384 * 1024;
 /** Pages that a commit replaces are free only some commits later; so that the file of a small cache does not grow by them, one operation (a page or two) per so many bytes. */
 const BYTES_PER_OPERATION = 256 * 1024;
+/** For the same reason, of the bytes in one transaction. */
+const SHARE_BYTES = 1 / 512;
 /**
- * Under load operations gather for so long: a commit of 64 random keys writes a page or more for each, one of 512 shares them
- * (bench/paths.ts: a stored miss cost 410 µs of CPU, most of it page writes). A lone operation goes at once, and so does what
- * somebody waits for: a purge, or any operation where other processes wait for it.
+ * Under load operations gather for so long: a commit of 64 random keys writes a page or more for each, one of 2000 shares most of
+ * what is not a leaf (bench/paths.ts: with 512 and 50 ms a stored miss took 14 kB of writes and 167 µs of CPU, so 10 and 155). A
+ * lone operation goes at once, and so does what somebody waits for: a purge, or any operation where other processes wait for it.
  */
-const GATHER_MS = 50;
+const GATHER_MS = 150;
 const LOADED = 16;
 const TRIES = 100;
 /** Operations waiting for their batch; past it new ones are refused. */
@@ -33,9 +36,12 @@ export class DiskError extends Error {
   }
 }
 
-interface Queued {
-  readonly plan: (view: View) => void;
-  readonly settle: (error: DiskError | undefined) => void;
+/** One thing to be done in a batch. */
+export interface Operation {
+  /** May run several times and must not touch anything but the view. */
+  plan(view: View): void;
+  /** Once: committed, or why not. */
+  settle(error: DiskError | undefined): void;
 }
 
 /**
@@ -59,9 +65,10 @@ export class Disk {
   readonly #env: RootDatabase<Buffer, Buffer>;
   readonly #meta: BinaryDb;
   readonly tables: Tables & Readonly<Record<TableName, BinaryDb>>;
-  readonly #queue: Queued[] = [];
+  readonly #queue: Operation[] = [];
   #shared: boolean;
   readonly #most: number;
+  readonly #mostBytes: number;
   #running: Promise<void> | undefined;
   /** Operations of the last batch. */
   #last = 0;
@@ -80,6 +87,7 @@ export class Disk {
   private constructor(env: RootDatabase<Buffer, Buffer>, shared: boolean, maxSize: number) {
     this.#env = env;
     this.#most = Math.max(16, Math.min(BATCH, maxSize / BYTES_PER_OPERATION));
+    this.#mostBytes = Math.max(LEAST_BYTES, Math.min(BATCH_BYTES, maxSize * SHARE_BYTES));
     this.#shared = shared;
     const db = (name: string, useVersions = false) =>
       env.openDB<Buffer, Buffer>({ name, encoding: 'binary', keyEncoding: 'binary', useVersions });
@@ -142,20 +150,28 @@ export class Disk {
    * `plan` may run several times and must not touch anything but the view. Rejects with DiskError.
    */
   run<T>(plan: (view: View) => T, isUrgent = false): Promise<T> {
-    if (this.#closed) return Promise.reject(new DiskError('closed'));
-    if (this.#queue.length >= QUEUE) return Promise.reject(new DiskError('busy'));
     return new Promise((resolve, reject) => {
       let result: T;
-      this.#queue.push({
-        plan: (view) => {
-          result = plan(view);
+      this.enqueue(
+        {
+          plan: (view) => {
+            result = plan(view);
+          },
+          settle: (error) => (error ? reject(error) : resolve(result)),
         },
-        settle: (error) => (error ? reject(error) : resolve(result)),
-      });
-      this.#isUrgent ||= isUrgent;
-      if (this.#isUrgent || this.#queue.length >= this.#most) this.#wake();
-      this.#running ??= Promise.resolve().then(() => this.#drain());
+        isUrgent,
+      );
     });
+  }
+
+  /** The same for whoever has an object of its own for it. Settles at once where it cannot be taken. */
+  enqueue(operation: Operation, isUrgent = false): void {
+    if (this.#closed) return operation.settle(new DiskError('closed'));
+    if (this.#queue.length >= QUEUE) return operation.settle(new DiskError('busy'));
+    this.#queue.push(operation);
+    this.#isUrgent ||= isUrgent;
+    if (this.#isUrgent || this.#queue.length >= this.#most) this.#wake();
+    this.#running ??= Promise.resolve().then(() => this.#drain());
   }
 
   get queued(): number {
@@ -166,7 +182,7 @@ export class Disk {
     // Let the whole event-loop turn gather: its writes are one transaction.
     await new Promise(setImmediate);
     while (this.#queue.length > 0) {
-      if (this.#last >= LOADED && this.#queue.length < this.#last / 2) await this.#gather();
+      if (this.#last >= LOADED) await this.#gather();
       await this.#batch();
       // Whoever waited for this batch goes on first, in a turn of its own
       await new Promise(setImmediate);
@@ -186,7 +202,7 @@ export class Disk {
   }
 
   async #batch(): Promise<void> {
-    const taken: Queued[] = [];
+    const taken: Operation[] = [];
     for (let tries = 1; ; tries++) {
       try {
         this.#env.resetReadTxn();
@@ -207,10 +223,10 @@ export class Disk {
         // Before anything was taken (a state row that cannot be read) all who wait fail, or they would be tried for ever.
         const failed = taken.length > 0 ? taken : this.#queue.splice(0);
         const failure = error instanceof DiskError ? error : new DiskError('failed', error);
-        for (const { settle } of failed) settle(failure);
+        for (const operation of failed) operation.settle(failure);
         return;
       }
-      for (const { settle } of taken) settle(undefined);
+      for (const operation of taken) operation.settle(undefined);
       return;
     }
   }
@@ -219,12 +235,14 @@ export class Disk {
    * Plans again what was taken before, then takes more; between two slices the event loop has its turn. In it `refresh` may move
    * on to what others wrote: the plan then stays one for the `version` it began with, and is not committed.
    */
-  async #plan(taken: Queued[]): Promise<{ view: View; version: number }> {
-    const view = new View(this.tables, this.#state);
+  async #plan(taken: Operation[]): Promise<{ view: View; version: number }> {
+    // Where no origin says Vary, that is one look less for each of many puts
+    const hasNone = this.#queue.length >= LOADED && this.#isEmpty('vary');
+    const view = new View(this.tables, this.#state, hasNone ? 'vary' : undefined);
     const version = this.#version;
     let slices = 1;
     let until = performance.now() + SLICE_MS;
-    const hasRoom = () => taken.length < this.#most && view.bytes < BATCH_BYTES;
+    const hasRoom = () => taken.length < this.#most && view.bytes < this.#mostBytes;
     for (
       let planned = 0;
       planned < taken.length || (this.#queue.length > 0 && (planned === 0 || hasRoom()));
@@ -244,8 +262,14 @@ export class Disk {
     return { view, version };
   }
 
+  /** By its first key: lmdb's statistics walk the free list, whose pages may be damaged. */
+  #isEmpty(table: TableName): boolean {
+    for (const _ of this.tables[table].getKeys({ limit: 1 })) return false;
+    return true;
+  }
+
   /** An operation that throws fails alone: what it left in the view is forgotten with the view. */
-  #planOne(queued: Queued, taken: Queued[], view: View): boolean {
+  #planOne(queued: Operation, taken: Operation[], view: View): boolean {
     try {
       queued.plan(view);
       return true;

@@ -15,7 +15,8 @@ import { isAlive } from './files.ts';
 /** Raised when a record, a row or a file is laid out otherwise: older folders are set aside, not read. */
 export const FORMAT = 'v1';
 const ASIDE_KEPT = 2;
-const MIN_FREE = 4 * 1024 * 1024;
+/** More than the pages of one batch. */
+const MIN_FREE = 12 * 1024 * 1024;
 /** With so much left the question is not asked again for a quarter of a second. */
 const ROOMY = 256 * 1024 * 1024;
 /** Leaf pages looked at on every start: fifty milliseconds' worth. After a death while opening, or several, all of them: a quarter of a second at a million objects. */

@@ -10,6 +10,7 @@ import type { Core } from './core.ts';
 import type { Disk } from './disk.ts';
 import { entriesOf, type KeyNode, matching } from './memory.ts';
 import type { News } from './news.ts';
+import type { PendingPut } from './pending-puts.ts';
 import { slotOf } from './popularity.ts';
 import { decodeVariants, selected } from './variants.ts';
 
@@ -71,7 +72,7 @@ export class Lookup {
   #load(key: Key, request: RequestFacts): Entry | undefined {
     const { disk, pending, failed } = this.#core;
     const onItsWay = pending.latest(key.text, request);
-    if (onItsWay) return this.#admit(key, onItsWay, 'memory');
+    if (onItsWay) return this.#admit(key, this.#unpacked(onItsWay), 'memory');
     this.#lastMiss = undefined;
     if (!disk) return undefined;
     try {
@@ -80,6 +81,14 @@ export class Lookup {
       failed(error);
       return this.#missing(key, 'store-trouble');
     }
+  }
+
+  /** The store has it as bytes by now; who asks for it before it is committed is the exception. */
+  #unpacked({ packed, purgedAtMs }: PendingPut): StoredEntry {
+    const entry = this.#core.objects.unpack(packed);
+    return purgedAtMs === undefined
+      ? entry
+      : { ...entry, purgedAtMs: Math.min(purgedAtMs, entry.purgedAtMs ?? purgedAtMs) };
   }
 
   #missing(key: Key, why: MissReason): undefined {

@@ -14,6 +14,7 @@ import {
 import type { DecodedHead } from './head.ts';
 import { HeadMarks } from './head-marks.ts';
 import { Heads } from './heads.ts';
+import { type Packed, packedOf } from './packed.ts';
 import { addToTag, isForgotten, removeFromTag } from './tags.ts';
 import type { Tables, View } from './view.ts';
 
@@ -65,14 +66,34 @@ export class Objects {
     return decoded(record, head, keyText);
   }
 
+  /** An entry as it is held until its commit. `primary`: hex id of the key it is a variant of. */
+  pack(entry: Entry, purgeSeq: number, primary: string | undefined): Packed {
+    const own = { purgeSeq, primary };
+    return packedOf(entry, own, encodeEntry(entry, own, this.#isShared));
+  }
+
+  /** Throws RangeError where `packed` is not what `pack` made. */
+  unpack({ head, record, keyText }: Packed): StoredEntry {
+    const found = this.decode(record, () => head, keyText);
+    if (typeof found !== 'object') throw new RangeError('not a record');
+    return found.entry;
+  }
+
   /** Writes or replaces the object of `id`; the bytes it takes more than before, files included. */
-  write(view: View, id: string, entry: Entry, primary: string | undefined): number {
-    const own = { purgeSeq: view.state.purgeSeq, primary };
-    const { head, hash, record } = encodeEntry(entry, own, this.#isShared);
+  write(view: View, id: string, packed: Packed): number {
+    // Purged meanwhile, but not what this brings
+    const entry =
+      packed.purgeSeq === view.state.purgeSeq
+        ? packed
+        : this.pack(this.unpack(packed), view.state.purgeSeq, packed.primary);
+    const { head, hash, record } = entry;
     this.marks.add(hash);
-    const known = view.get('heads', hash);
-    if (known && !known.equals(head)) throw new RangeError('two heads of one digest');
-    if (!known) view.put('heads', hash, head);
+    if (!view.heads.has(hash)) {
+      const known = view.get('heads', hash);
+      if (known && !known.equals(head)) throw new RangeError('two heads of one digest');
+      if (!known) view.put('heads', hash, head);
+      view.heads.add(hash);
+    }
     const key = Buffer.from(id, 'hex');
     const before = this.#readIn(view, key);
     const old = typeof before === 'object' ? before.entry : undefined;
@@ -150,7 +171,7 @@ export const variantId = (keyText: string, vary: Entry['vary']): string =>
     .digest('hex')
     .slice(0, 32);
 
-const countShown = (view: View, entry: Entry, by: 1 | -1): void => {
+const countShown = (view: View, entry: Pick<Entry, 'forms'>, by: 1 | -1): void => {
   const [first] = entry.forms;
   if (!first || !isShieldForm(first)) return;
   const bytes = entry.forms.reduce((sum, form) => sum + form.length, 0);

@@ -1,31 +1,40 @@
 import type { RequestFacts } from '../policy/facts.ts';
-import type { StoredEntry } from './codec.ts';
+import { variantMatches } from '../policy/vary.ts';
+import type { Packed } from './packed.ts';
 import { hits, type PurgeMatch } from './purges.ts';
 
 export interface PendingPut {
-  entry: StoredEntry;
+  readonly packed: Packed;
+  /** Of a soft purge since. */
+  purgedAtMs: number | undefined;
 }
 
 /** Puts on their way to the database, by key text, so that the next request finds them; bounded by the disk's queue. */
 export class PendingPuts {
-  readonly #byText = new Map<string, PendingPut[]>();
+  /** Nearly always one, without a list of its own. */
+  readonly #byText = new Map<string, PendingPut | PendingPut[]>();
 
-  add(entry: StoredEntry): PendingPut {
-    const put: PendingPut = { entry };
-    const list = this.#byText.get(entry.keyText);
-    if (list) list.push(put);
-    else this.#byText.set(entry.keyText, [put]);
-    return put;
+  add(put: PendingPut): void {
+    const text = put.packed.keyText;
+    const others = this.#byText.get(text);
+    this.#byText.set(text, others === undefined ? put : [...listOf(others), put]);
   }
 
   /** Committed, or refused. */
   settle(put: PendingPut): void {
-    const text = put.entry.keyText;
-    const list = this.#byText.get(text);
-    if (!list) return;
-    const at = list.indexOf(put);
-    if (at >= 0) list.splice(at, 1);
-    if (list.length === 0) this.#byText.delete(text);
+    const text = put.packed.keyText;
+    const there = this.#byText.get(text);
+    if (there === put) this.#byText.delete(text);
+    else if (there !== undefined)
+      this.#keep(
+        text,
+        listOf(there).filter((other) => other !== put),
+      );
+  }
+
+  #keep(text: string, left: readonly PendingPut[]): void {
+    if (left.length === 0) this.#byText.delete(text);
+    else this.#byText.set(text, left.length === 1 ? left[0]! : [...left]);
   }
 
   has(text: string): boolean {
@@ -33,14 +42,10 @@ export class PendingPuts {
   }
 
   /** The one put last that answers the request. */
-  latest(text: string, request: Pick<RequestFacts, 'field'>): StoredEntry | undefined {
-    const list = this.#byText.get(text);
-    if (!list) return undefined;
-    for (let i = list.length - 1; i >= 0; i--) {
-      const { entry } = list[i]!;
-      if (entry.vary.every(([name, value]) => request.field(name) === value)) return entry;
-    }
-    return undefined;
+  latest(text: string, request: Pick<RequestFacts, 'field'>): PendingPut | undefined {
+    const there = this.#byText.get(text);
+    if (there === undefined) return undefined;
+    return listOf(there).findLast(({ packed }) => variantMatches(packed.vary, request));
   }
 
   /**
@@ -48,15 +53,16 @@ export class PendingPuts {
    * hears the text of each key hit.
    */
   purge(what: PurgeMatch, soft: boolean, atMs: number, dropped: (text: string) => void): void {
-    for (const [text, list] of this.#byText) {
-      const left = list.filter((put) => {
-        if (!hits(what, put.entry)) return true;
+    for (const [text, there] of this.#byText) {
+      const left = listOf(there).filter((put) => {
+        if (!hits(what, put.packed)) return true;
         dropped(text);
-        if (soft) put.entry = { ...put.entry, purgedAtMs: put.entry.purgedAtMs ?? atMs };
+        if (soft) put.purgedAtMs ??= atMs;
         return soft;
       });
-      if (left.length === 0) this.#byText.delete(text);
-      else if (left.length < list.length) this.#byText.set(text, left);
+      this.#keep(text, left);
     }
   }
 }
+
+const listOf = (there: PendingPut | PendingPut[]): readonly PendingPut[] => (Array.isArray(there) ? there : [there]);

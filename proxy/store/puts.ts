@@ -4,9 +4,11 @@ import { isWorthMemory, takeIntoMemory } from './admission.ts';
 import type { BodyFiles } from './body-files.ts';
 import type { StoredEntry } from './codec.ts';
 import type { Core } from './core.ts';
-import { type Disk, DiskError } from './disk.ts';
+import { type Disk, DiskError, type Operation } from './disk.ts';
 import type { Evictor } from './evictor.ts';
 import type { News } from './news.ts';
+import type { Packed } from './packed.ts';
+import type { PendingPut } from './pending-puts.ts';
 import { slotOf } from './popularity.ts';
 import type { Begun } from './purges.ts';
 import type { FillToken, PutResult } from './store.ts';
@@ -49,30 +51,48 @@ export class Puts {
 
   put(key: Key, entry: Entry, token: FillToken): Promise<PutResult> {
     const core = this.#core;
-    const { purges, tombstones, disk, memory, pending } = core;
+    const { purges, tombstones, disk, memory, pending, objects } = core;
     const begun = token as Token;
     if (purges.hasHit(entry, begun)) return Promise.resolve('purged');
-    const stored = storedOf(entry, key, purges.token().begun);
+    const purgeSeq = purges.token().begun;
+    const primary = entry.vary.length > 0 ? key.id : undefined;
     tombstones.clear(key.id);
-    if (!disk || memory.get(key.text) || isWorthMemory(core, slotOf(key.id))) takeIntoMemory(core, key, stored);
+    if (!disk || memory.get(key.text) || isWorthMemory(core, slotOf(key.id)))
+      takeIntoMemory(core, key, storedOf(entry, purgeSeq, primary));
     if (!disk) return Promise.resolve('stored');
-    const onItsWay = pending.add(stored);
-    const end = (result: PutResult): PutResult => {
-      pending.settle(onItsWay);
-      if (result !== 'stored') memory.drop(key.text);
-      return result;
-    };
-    const plan = (view: View) => planPut(view, core.objects, key, stored, begun, core.options.cache.variants);
-    const refused = (error: unknown) => end(this.#refused(error));
-    // Straight on where nothing is to be waited for: each promise more is held by thousands of puts until the commit
-    if (this.#bodies.isWriting(stored.forms)) return this.#bodiesFirst(disk, stored, plan).then(end, refused);
-    const why = this.#mayNot();
-    return why === undefined ? disk.run(plan).then(end, refused) : Promise.resolve(why).then(end);
+    const put = new Put(this, core, key.id, objects.pack(entry, purgeSeq, primary), begun);
+    pending.add(put);
+    return new Promise((resolve) => {
+      put.resolve = resolve;
+      if (this.#bodies.isWriting(entry.forms)) this.#bodiesFirst(disk, put);
+      else this.#write(disk, put);
+    });
   }
 
-  async #bodiesFirst(disk: Disk, entry: Entry, plan: (view: View) => PutResult): Promise<PutResult> {
-    if (!(await this.#bodies.written(entry.forms))) return 'failed';
-    return this.#mayNot() ?? disk.run(plan);
+  #bodiesFirst(disk: Disk, put: Put): void {
+    this.#bodies.written(put.packed.forms).then(
+      (isWritten) => (isWritten ? this.#write(disk, put) : this.ended(put, 'failed')),
+      (error: unknown) => this.ended(put, this.refused(error)),
+    );
+  }
+
+  #write(disk: Disk, put: Put): void {
+    let why: PutResult | undefined;
+    try {
+      why = this.#mayNot();
+    } catch (error) {
+      // The folder is gone
+      why = this.refused(error);
+    }
+    if (why === undefined) disk.enqueue(put);
+    else this.ended(put, why);
+  }
+
+  ended(put: Put, result: PutResult): void {
+    const { pending, memory } = this.#core;
+    pending.settle(put);
+    if (result !== 'stored') memory.drop(put.packed.keyText);
+    put.resolve(result);
   }
 
   /** Why nothing is written now; the entry is not kept in memory alone either. */
@@ -82,10 +102,10 @@ export class Puts {
       options.count('store_over_limit');
       return 'full';
     }
-    return home.isFull() ? this.#refused(new DiskError('full')) : undefined;
+    return home.isFull() ? this.refused(new DiskError('full')) : undefined;
   }
 
-  #refused(error: unknown): PutResult {
+  refused(error: unknown): PutResult {
     this.#core.failed(error);
     return error instanceof DiskError && error.code === 'full' ? 'full' : 'failed';
   }
@@ -98,9 +118,38 @@ export class Puts {
   }
 }
 
+/** One put on its way: thousands of them wait for their commit, and what they hold the collector copies. */
+class Put implements Operation, PendingPut {
+  readonly #puts: Puts;
+  readonly #core: Core;
+  readonly id: string;
+  readonly packed: Packed;
+  readonly #begun: Begun;
+  #result: PutResult = 'failed';
+  purgedAtMs: number | undefined;
+  resolve: (result: PutResult) => void = () => undefined;
+
+  constructor(puts: Puts, core: Core, id: string, packed: Packed, begun: Begun) {
+    this.#puts = puts;
+    this.#core = core;
+    this.id = id;
+    this.packed = packed;
+    this.#begun = begun;
+  }
+
+  plan(view: View): void {
+    const { objects, options } = this.#core;
+    this.#result = planPut(view, objects, this, this.packed, this.#begun, options.cache.variants);
+  }
+
+  settle(error: DiskError | undefined): void {
+    this.#puts.ended(this, error ? this.#puts.refused(error) : this.#result);
+  }
+}
+
 /** Field by field: a spread of so many costs 5 µs (bench/paths.ts, a stored miss). */
-const storedOf = (entry: Entry, key: Key, purgeSeq: number): StoredEntry => ({
+const storedOf = (entry: Entry, purgeSeq: number, primary: string | undefined): StoredEntry => ({
   keyText: entry.keyText, status: entry.status, headers: entry.headers, requestedAtMs: entry.requestedAtMs, storedAtMs: entry.storedAtMs,
   initialAgeSeconds: entry.initialAgeSeconds, vary: entry.vary, tags: entry.tags, forms: entry.forms, purgedAtMs: entry.purgedAtMs, facts: entry.facts,
-  purgeSeq, primary: entry.vary.length > 0 ? key.id : undefined, size: 0,
+  purgeSeq, primary, size: 0,
 }); // biome-ignore format: the fields of an entry

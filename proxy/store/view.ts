@@ -21,12 +21,6 @@ export interface Table {
 }
 export type Tables = Readonly<Record<TableName, Table>>;
 
-interface Write {
-  readonly table: TableName;
-  readonly key: Buffer;
-  readonly value: Buffer | undefined;
-}
-
 /**
  * The database as one batch sees it: the last commit and the batch's own writes over it. Nothing is written before
  * `flush`, so a batch that lost against another process's commit is simply planned again. Bound: one batch.
@@ -35,7 +29,12 @@ export class View {
   readonly state: State;
   readonly #before: string;
   readonly #tables: Tables;
-  readonly #writes = new Map<string, Write>();
+  /** Values by the key's bytes as latin1 text, undefined for what goes: a thousand puts live in it until their commit. */
+  readonly #writes = Object.fromEntries(TABLES.map((name) => [name, new Map()])) as Record<
+    TableName,
+    Map<string, Buffer | undefined>
+  >;
+  readonly #empty: TableName | undefined;
   /** Of values written, replaced ones included. */
   bytes = 0;
   /** Hex ids of what changed, for other workers' memories. */
@@ -49,24 +48,35 @@ export class View {
   /** Hex ids that went, with the reason a later miss gives. */
   readonly removed = new Map<string, MissReason>();
 
-  constructor(tables: Tables, state: State) {
+  /** Digests of heads that this batch has found or put, the very buffers: not looked up again for each of their objects. */
+  readonly heads = new Set<Buffer>();
+
+  /** `empty`: a table without a row, which need not be asked. */
+  constructor(tables: Tables, state: State, empty?: TableName) {
     this.#tables = tables;
+    this.#empty = empty;
     this.state = { ...state };
     this.#before = JSON.stringify(state);
   }
 
   get(table: TableName, key: Buffer): Buffer | undefined {
-    const write = this.#writes.get(nameOf(table, key));
-    return write ? write.value : this.#tables[table].getBinary(key);
+    const writes = this.#writes[table];
+    if (writes.size > 0) {
+      const name = nameOf(key);
+      const value = writes.get(name);
+      if (value !== undefined || writes.has(name)) return value;
+    }
+    return table === this.#empty ? undefined : this.#tables[table].getBinary(key);
   }
 
   put(table: TableName, key: Buffer, value: Buffer): void {
     this.bytes += value.length;
-    this.#writes.set(nameOf(table, key), { table, key, value });
+    this.#writes[table].set(nameOf(key), value);
   }
 
   remove(table: TableName, key: Buffer): void {
-    this.#writes.set(nameOf(table, key), { table, key, value: undefined });
+    if (table === 'heads') this.heads.clear();
+    this.#writes[table].set(nameOf(key), undefined);
   }
 
   /** An object went or changed other than by a put: no memory may serve it as it was. */
@@ -91,27 +101,29 @@ export class View {
 
   /** Hex keys of the rows this batch has written so far. */
   written(table: TableName): string[] {
-    return [...this.#writes.values()]
-      .filter((write) => write.table === table && write.value)
-      .map(({ key }) => key.toString('hex'));
+    return [...this.#writes[table]].filter(([, value]) => value).map(([name]) => keyOf(name).toString('hex'));
   }
 
   isWritten(table: TableName, key: Buffer): boolean {
-    return this.#writes.has(nameOf(table, key));
+    return this.#writes[table].has(nameOf(key));
   }
 
   get isEmpty(): boolean {
-    return this.#writes.size === 0 && JSON.stringify(this.state) === this.#before;
+    return TABLES.every((table) => this.#writes[table].size === 0) && JSON.stringify(this.state) === this.#before;
   }
 
   /** Hands all writes to lmdb, within the caller's condition. */
   flush(): Buffer {
-    for (const { table, key, value } of this.#writes.values()) {
-      if (value) void this.#tables[table].put(key, value);
-      else void this.#tables[table].remove(key);
+    for (const name of TABLES) {
+      const table = this.#tables[name];
+      for (const [key, value] of this.#writes[name]) {
+        if (value) void table.put(keyOf(key), value);
+        else void table.remove(keyOf(key));
+      }
     }
     return encodeState(this.state);
   }
 }
 
-const nameOf = (table: TableName, key: Buffer) => `${table}:${key.toString('latin1')}`;
+const keyOf = (name: string) => Buffer.from(name, 'latin1');
+const nameOf = (key: Buffer) => key.toString('latin1');

@@ -1,6 +1,6 @@
-import type { Entry } from '../entry.ts';
 import type { Key } from '../key.ts';
 import { type Objects, variantId } from './objects.ts';
+import type { Packed } from './packed.ts';
 import { type Begun, purgedSince } from './purges.ts';
 import type { PutResult } from './store.ts';
 import { decodeVariants, encodeVariants } from './variants.ts';
@@ -10,8 +10,8 @@ import type { View } from './view.ts';
 export const planPut = (
   view: View,
   objects: Objects,
-  key: Key,
-  entry: Entry,
+  key: Pick<Key, 'id'>,
+  entry: Packed,
   token: Begun,
   maxVariants: number,
 ): PutResult => {
@@ -24,7 +24,7 @@ export const planPut = (
       for (const { id } of decodeVariants(index).list) objects.remove(view, id);
       view.remove('vary', primary);
     }
-    objects.write(view, key.id, entry, undefined);
+    objects.write(view, key.id, entry);
     return 'stored';
   }
   objects.remove(view, key.id);
@@ -36,7 +36,7 @@ export const planPut = (
     view.removed.set(oldest, 'evicted');
   }
   view.put('vary', primary, encodeVariants({ keyText: entry.keyText, list }));
-  objects.write(view, id, entry, key.id);
+  objects.write(view, id, entry);
   return 'stored';
 };
 
