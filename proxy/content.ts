@@ -1,7 +1,7 @@
 import type { Entry } from './entry.ts';
 import { compress, mayCompress } from './fills/compress.ts';
 import type { Origins } from './fills/origin-pool.ts';
-import { fillFields } from './fills/origin-request.ts';
+import { fillLines } from './fills/origin-request.ts';
 import { type OriginResponse, type Upstream, UpstreamError } from './fills/upstream.ts';
 import { endToEnd } from './policy/hop.ts';
 import { initialAgeSeconds } from './policy/lifetime.ts';
@@ -80,7 +80,7 @@ export const openContent = (deps: ContentDeps): Content => {
       deps.upstream.exchange(
         deps.origins.poolOf(head.rule),
         {
-          method: 'GET', target, headers: fillFields(head, callerId, deps.name, []), body: undefined, key: head.key, headMs: head.rule.deadlineMs, retry: true, onInform: undefined,
+          method: 'GET', target, headers: ['X-Request-Id', callerId], shared: [fillLines(head, deps.name)], body: undefined, key: head.key, headMs: head.rule.deadlineMs, retry: true, onInform: undefined,
         },
         { received: resolve, failed: reject },
       ); // biome-ignore format: one row per exchange

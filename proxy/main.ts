@@ -7,7 +7,7 @@ import type { Client } from './client.ts';
 import { systemClock } from './clock.ts';
 import { openContent } from './content.ts';
 import { openEdge } from './edge/edge.ts';
-import { arrivalOf, forwardedFields } from './edge/forwarded.ts';
+import { arrivalOf, forwardedFields, openForwarded } from './edge/forwarded.ts';
 import { openLimits } from './edge/limits.ts';
 import { networksOf } from './edge/networks.ts';
 import { openOverload } from './edge/overload.ts';
@@ -141,7 +141,7 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     },
     match: (host, path) => current.rules.match(host, path),
   };
-  const forwarded = (head: RequestHead, client: Client) => forwardedFields(head, client);
+  const forwarded = openForwarded();
   const refused = (request: RefusedRequest) => {
     metrics.refused(request);
     accessLog.refused(request);
@@ -178,6 +178,7 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
       compress: openCompressor(store, count),
       notShared: (keyText) => hitForMiss.mark(keyText),
       kept: (keyText) => hitForMiss.clear(keyText),
+      isUnshared: (keyText) => hitForMiss.has(keyText),
       ended: (fill, { stored, why, origin }) => {
         if (!fill.background || !origin) return;
         metrics.origin(origin);

@@ -14,6 +14,7 @@ import { invalidated, isSafe } from './policy/invalidate.ts';
 import { currentAgeSeconds } from './policy/lifetime.ts';
 import { maxForwards } from './policy/max-forwards.ts';
 import { mayStandIn } from './policy/reuse.ts';
+import type { SharedLines } from './policy/shared-lines.ts';
 import { storable } from './policy/storable.ts';
 import { headUpdates, updateBy304 } from './policy/validators.ts';
 import { errorAnswer } from './roads/error-answer.ts';
@@ -33,7 +34,7 @@ export interface PassDeps {
   readonly clock: () => number;
   readonly name: string;
   readonly via: string;
-  readonly forwarded: (head: RequestHead, client: Client) => readonly string[];
+  readonly forwarded: (head: RequestHead, client: Client) => SharedLines;
 }
 
 const STATUS_OF: Record<UpstreamError['code'], number> = {
@@ -54,7 +55,7 @@ export const openPass = (deps: PassDeps) => {
     const request = {
       method: head.method,
       target: head.key.target,
-      headers: passFields(head, client.id, deps.name, deps.forwarded(head, client)),
+      headers: passFields(head, client.id, deps.name, deps.forwarded(head, client).pairs),
       body: client.body,
       key: head.key,
       headMs: head.rule.deadlineMs,

@@ -11,6 +11,7 @@ import { currentAgeSeconds, ttlSecondsOf } from './policy/lifetime.ts';
 import { firstOf } from './policy/lines.ts';
 import { type CacheStatusWord, OF_THE_REQUEST, type Reason } from './policy/reasons.ts';
 import { decide, decideAbsent, mayStandIn } from './policy/reuse.ts';
+import type { SharedLines } from './policy/shared-lines.ts';
 import { variantMatches } from './policy/vary.ts';
 import { isLoop } from './policy/via.ts';
 import type { openPrepared } from './prepared.ts';
@@ -31,7 +32,7 @@ export interface RequestDeps {
   readonly via: string;
   /** Under overload misses are shed first; hits go on. */
   readonly overloaded: () => boolean;
-  readonly forwarded: (head: RequestHead, client: Client) => readonly string[];
+  readonly forwarded: (head: RequestHead, client: Client) => SharedLines;
   /** Seconds until this client may ask again; 0: now. */
   readonly limited: (address: string) => number;
   /** Whose PURGE is taken on the public listener. */
@@ -214,11 +215,7 @@ export const openRequests = (deps: RequestDeps) => {
       case 'flight': {
         const { flight } = result;
         answeredBy(outcome, flight.origin, true);
-        cache.ttlSeconds = remaining(
-          { ...flight, storedAtMs: flight.receivedAtMs, keyText: head.key.text },
-          head,
-          clock(),
-        );
+        cache.ttlSeconds = remaining(flight, head, clock());
         if (flight.state === 'broken') return failed(head, client, stale, outcome, 'bad-response', flight.origin);
         return serve.flight(head, client, flight, outcome);
       }

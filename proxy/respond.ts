@@ -3,7 +3,7 @@ import { mayCompress } from './fills/compress.ts';
 import type { Flight } from './fills/flight.ts';
 import { clientControl, REPLACED_WITH_CONTROL, replacesControl } from './policy/client-control.ts';
 import { endToEnd } from './policy/hop.ts';
-import { without } from './policy/lines.ts';
+import { lowerOf } from './policy/lines.ts';
 import type { RequestHead } from './roads/request-head.ts';
 import type { Rule } from './rules.ts';
 
@@ -30,24 +30,22 @@ export const fixedFields = (
   form: Pick<Form, 'coding' | 'etag' | 'length'>,
   via: string,
 ): string[] => {
-  const kept = without(what.headers, MADE_HERE);
-  const fields = replacesControl(what.facts, rule) ? without(kept, REPLACED_WITH_CONTROL) : kept;
+  const { headers } = what;
+  const replaces = replacesControl(what.facts, rule);
+  const sets = rule.responseHeaders.length > 0;
   const out: string[] = [];
   let varied = !rule.compress || (form.coding === 'identity' && !mayCompress(what.status, what.headers, form.length));
   let before: string | undefined;
-  for (let i = 0; i < fields.length; i += 2) {
-    const name = fields[i]!.toLowerCase();
-    if (rule.responseHeaders.some(([set]) => set.toLowerCase() === name)) continue;
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = lowerOf(headers[i]!);
+    const value = headers[i + 1]!;
+    if (MADE_HERE.has(name) || (replaces && REPLACED_WITH_CONTROL.has(name))) continue;
+    if (sets && rule.responseHeaders.some(([set]) => set.toLowerCase() === name)) continue;
     if (name === 'vary' && !varied) {
       varied = true;
-      out.push(
-        'Vary',
-        /(^|,)\s*(accept-encoding|\*)\s*(,|$)/i.test(fields[i + 1]!)
-          ? fields[i + 1]!
-          : `${fields[i + 1]!}, Accept-Encoding`,
-      );
-    } else if (name === 'via') before = before === undefined ? fields[i + 1]! : `${before}, ${fields[i + 1]!}`;
-    else out.push(fields[i]!, fields[i + 1]!);
+      out.push('Vary', /(^|,)\s*(accept-encoding|\*)\s*(,|$)/i.test(value) ? value : `${value}, Accept-Encoding`);
+    } else if (name === 'via') before = before === undefined ? value : `${before}, ${value}`;
+    else out.push(headers[i]!, value);
   }
   if (!varied) out.push('Vary', 'Accept-Encoding');
   if (form.coding !== 'identity') out.push('Content-Encoding', form.coding);

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { SharedLines } from '../policy/shared-lines.ts';
 import { type Networks, plainAddress } from './networks.ts';
 
 export interface Arrival {
@@ -66,6 +67,28 @@ export const forwardedFields = (
     'X-Forwarded-Host', head.host,
     'Forwarded', forwarded === '' ? own : `${forwarded}, ${own}`,
   ]; // biome-ignore format: pairs
+};
+
+type Forwarder = (...of: Parameters<typeof forwardedFields>) => SharedLines;
+
+/** Clients whose lines are remembered. */
+const KNOWN = 1024;
+
+/** `forwardedFields`, made once for a client that asks again; a believed chain is read each time. */
+export const openForwarded = (): Forwarder => {
+  const known = new Map<string, SharedLines>(); // at most KNOWN
+  return (head, client) => {
+    const { remoteAddress } = client;
+    if (remoteAddress !== client.peerAddress) return new SharedLines(forwardedFields(head, client));
+    const name = `${remoteAddress} ${head.scheme} ${head.host}`;
+    let lines = known.get(name);
+    if (lines === undefined) {
+      lines = new SharedLines(forwardedFields(head, client));
+      if (known.size >= KNOWN) known.clear();
+      known.set(name, lines);
+    }
+    return lines;
+  };
 };
 
 /** Every value of a field, lines joined as RFC 9110 5.3 says. */

@@ -2,6 +2,7 @@ import type { Entry } from '../entry.ts';
 import type { OriginOutcome } from '../outcome.ts';
 import type { ResponseFacts } from '../policy/facts.ts';
 import type { RefuseReason } from '../policy/reasons.ts';
+import type { SharedLines } from '../policy/shared-lines.ts';
 import type { RequestHead } from '../roads/request-head.ts';
 import type { Flight } from './flight.ts';
 import type { OriginResponse, UpstreamCode } from './upstream.ts';
@@ -44,6 +45,6 @@ export interface Waiter {
 /** What of the client that caused a fill travels to the origin, taken at once: a connection is soon at its next request. */
 export interface Caller {
   readonly id: string;
-  /** X-Forwarded-For and its kin, raw pairs. */
-  readonly forwarded: readonly string[];
+  /** X-Forwarded-For and its kin. */
+  readonly forwarded: SharedLines;
 }

@@ -20,7 +20,7 @@ import { entryOf } from './flight-entry.ts';
 import type { Gate } from './gate.ts';
 import { changedFrom, failedOutcome, originOutcome } from './origin-outcome.ts';
 import type { Origins } from './origin-pool.ts';
-import { fillFields } from './origin-request.ts';
+import { fillLines } from './origin-request.ts';
 import { type Exchange, type OriginResponse, type Upstream, UpstreamError } from './upstream.ts';
 import { judge } from './verdict.ts';
 
@@ -42,6 +42,8 @@ export interface FillDeps {
   readonly notShared: (keyText: string) => void;
   /** The key has an answer that all may have. */
   readonly kept: (keyText: string) => void;
+  /** Whether that would change anything. */
+  readonly isUnshared: (keyText: string) => boolean;
   /** Of what nobody waits for, and of what came to nothing. */
   readonly ended: (
     fill: Fill,
@@ -69,6 +71,8 @@ export class Fill {
   #deadline: NodeJS.Timeout | undefined;
   #stopWaiting: (() => void) | undefined;
   #leased = false;
+  /** The bytes that came with the head are being taken in: nobody has been told of the flight. */
+  #isFirstRead = false;
   flight: Flight | undefined;
   /** Set by the table of fills: takes this one out of it. */
   detach: () => void = () => undefined;
@@ -94,7 +98,8 @@ export class Fill {
 
   /** What the origin was asked: a fill is a GET, also where a HEAD caused it. */
   get #asked(): RequestFacts {
-    return { ...this.head.facts, method: 'GET' };
+    const { facts } = this.head;
+    return facts.method === 'GET' ? facts : { ...facts, method: 'GET' };
   }
 
   get waiting(): number {
@@ -173,7 +178,8 @@ export class Fill {
       {
         method: 'GET',
         target: head.key.target,
-        headers: [...fillFields(head, this.caller.id, this.#deps.name, this.caller.forwarded), ...validators],
+        headers: ['X-Request-Id', this.caller.id, ...validators],
+        shared: [fillLines(head, this.#deps.name), this.caller.forwarded],
         body: undefined,
         key: head.key,
         headMs: undefined,
@@ -294,19 +300,26 @@ export class Fill {
       length,
       writer: this.#deps.store.newBody(),
       initialAgeSeconds: initialAgeSeconds(facts, response.startedMs, now),
-      receivedAtMs: now,
+      storedAtMs: now,
+      keyText: this.head.key.text,
       origin,
     });
     this.flight = flight;
     // What is stale or must be validated from the start serves the one that caused the fetch, not those who waited meanwhile;
     // so do fields that private="…" or no-cache="…" keep from them
-    if (!mayShare({ ...flight, storedAtMs: now, keyText: this.head.key.text }, this.head.rule, now))
-      this.#releaseOthers('expired');
+    if (!mayShare(flight, this.head.rule, now)) this.#releaseOthers('expired');
     else if (excludedFields(facts).size > 0) this.#releaseOthers('private');
+    this.#isFirstRead = true;
     this.#pump(response, flight);
+    this.#isFirstRead = false;
     // A body that came with its head, or comes within this turn, goes out whole, in one write.
-    if (flight.state === 'streaming') setImmediate(() => this.#announce(flight));
-    else this.#announce(flight);
+    if (flight.state === 'streaming') {
+      setImmediate(() => this.#announce(flight));
+      return;
+    }
+    this.#announce(flight);
+    // Over before anybody was told of it
+    if (this.flight === undefined) flight.settled();
   }
 
   #releaseOthers(why: RefuseReason): void {
@@ -376,9 +389,12 @@ export class Fill {
     this.flight = undefined;
     this.#exchange = undefined;
     // Behind the announcement, which is an immediate too: whoever is told of the flight follows it by then
-    if (flight) setImmediate(() => flight.settled());
-    if (put && !this.#leased && !this.background)
-      return thenKept(put, this.#deps.kept, this.solo ? undefined : this.head.key.text);
+    if (flight && !this.#isFirstRead) setImmediate(() => flight.settled());
+    if (put && !this.#leased && !this.background) {
+      const { text } = this.head.key;
+      if (!this.solo && this.#deps.isUnshared(text)) thenKept(put, this.#deps.kept, text);
+      return;
+    }
     const release = () => this.#leased && this.#deps.store.release(this.head.key);
     if (put === undefined) {
       release();
@@ -395,9 +411,9 @@ export class Fill {
 }
 
 /** A function of its own, so that a put on its way holds a key's text and not the fill with all that it was made of. */
-const thenKept = (put: Promise<PutResult>, kept: FillDeps['kept'], keyText: string | undefined): void => {
+const thenKept = (put: Promise<PutResult>, kept: FillDeps['kept'], keyText: string): void => {
   put.then(
-    (result) => result === 'stored' && keyText !== undefined && kept(keyText),
+    (result) => result === 'stored' && kept(keyText),
     () => undefined,
   );
 };

@@ -12,7 +12,7 @@ export const entryOf = (flight: Flight, requestedAtMs: number, body: Body, head:
     status: flight.status,
     headers: storedFields(flight.headers, flight.facts),
     requestedAtMs,
-    storedAtMs: flight.receivedAtMs,
+    storedAtMs: flight.storedAtMs,
     initialAgeSeconds: flight.initialAgeSeconds,
     vary: flight.vary,
     tags: tagsOf(flight.headers, head),

@@ -17,7 +17,9 @@ export class Flight {
   readonly length: number | undefined;
   readonly writer: BodyWriter;
   readonly initialAgeSeconds: number;
-  readonly receivedAtMs: number;
+  /** When its head arrived, epoch ms: what it brings counts as stored from then on. */
+  readonly storedAtMs: number;
+  readonly keyText: string;
   readonly origin: OriginOutcome;
   state: 'streaming' | 'complete' | 'broken' = 'streaming';
   /** Known once the body is complete and stored. */
@@ -29,7 +31,16 @@ export class Flight {
   constructor(
     known: Pick<
       Flight,
-      'status' | 'headers' | 'facts' | 'vary' | 'length' | 'writer' | 'initialAgeSeconds' | 'receivedAtMs' | 'origin'
+      | 'status'
+      | 'headers'
+      | 'facts'
+      | 'vary'
+      | 'length'
+      | 'writer'
+      | 'initialAgeSeconds'
+      | 'storedAtMs'
+      | 'keyText'
+      | 'origin'
     >,
   ) {
     this.status = known.status;
@@ -39,7 +50,8 @@ export class Flight {
     this.length = known.length;
     this.writer = known.writer;
     this.initialAgeSeconds = known.initialAgeSeconds;
-    this.receivedAtMs = known.receivedAtMs;
+    this.storedAtMs = known.storedAtMs;
+    this.keyText = known.keyText;
     this.origin = known.origin;
   }
 

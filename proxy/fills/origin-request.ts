@@ -1,5 +1,6 @@
 import { endToEnd, isProxyOwned } from '../policy/hop.ts';
 import { maxForwards } from '../policy/max-forwards.ts';
+import { SharedLines } from '../policy/shared-lines.ts';
 import { viaTo } from '../policy/via.ts';
 import type { RequestHead } from '../roads/request-head.ts';
 
@@ -27,11 +28,19 @@ const travelling = (head: RequestHead, dropped: (name: string) => boolean): stri
   return out;
 };
 
-/** Raw pairs of the request a fill sends, `name` ours in Via: built from parsed parts, never the client's head copied (security.md 5). */
-export const fillFields = (head: RequestHead, id: string, name: string, forwarded: readonly string[]): string[] => {
+/**
+ * The lines that every fill for these header lines sends, whatever its target and whoever asks, `name` ours in Via: built from parsed
+ * parts, never the client's head copied (security.md 5).
+ */
+export const fillLines = (head: RequestHead, name: string): SharedLines => {
+  head.asked.fillLines ??= new SharedLines(fillFields(head, name));
+  return head.asked.fillLines;
+};
+
+export const fillFields = (head: RequestHead, name: string): string[] => {
   // Where the rule compresses, the coding is ours to make: the origin is asked for the plain form.
   const drop = (name: string) => CLIENT_ONLY.has(name) || (head.rule.compress && name === 'accept-encoding');
-  return [...travelling(head, drop), 'Via', viaTo(head, name), 'X-Request-Id', id, ...forwarded];
+  return [...travelling(head, drop), 'Via', viaTo(head, name)];
 };
 
 /** The same for a request that goes past the cache: the client's conditionals and body are its own business with the origin. */

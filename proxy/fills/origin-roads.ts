@@ -16,7 +16,7 @@ export const openUpstream = (clock: () => number): Upstream => {
   const send = (server: Server, request: OriginRequest, taker: Taker, isFresh: boolean): Attempt => {
     const { plain } = server;
     if (plain?.isWilling && request.method === 'GET' && request.body === undefined) {
-      const head = getHead(request.target, request.headers);
+      const head = getHead(request.target, request.headers, request.shared);
       if (head !== undefined)
         return plain.send(head, taker, isFresh, (socket) => proxied.send(server, request, taker, socket));
     }

@@ -37,7 +37,7 @@ class ProxyRequest extends http.IncomingMessage {
     super(NOBODY);
     this.method = request.method;
     this.url = request.target;
-    this.headers = headerObject(request.headers);
+    this.headers = headerObject([...(request.shared ?? []).flatMap(({ pairs }) => pairs), ...request.headers]);
     this.httpVersion = '1.1';
     this.httpVersionMajor = 1;
     this.httpVersionMinor = 1;

@@ -1,5 +1,6 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { Key } from '../key.ts';
+import type { SharedLines } from '../policy/shared-lines.ts';
 import type { OriginBody } from './origin-body.ts';
 import type { Pool } from './origin-pool.ts';
 
@@ -21,6 +22,8 @@ export interface OriginRequest {
   readonly target: string;
   /** Raw pairs, end-to-end fields only, Host included. */
   readonly headers: readonly string[];
+  /** In front of them. */
+  readonly shared?: readonly SharedLines[];
   readonly body: Readable | undefined;
   readonly key: Key;
   /** How long the response head may take; undefined: whoever asks gives up by its own clock. */

@@ -18,7 +18,7 @@ const OF_ITS_HOP = 'belongs to its own connection: neither stored nor forwarded'
 /** Every line of a request with what it does here and whether it travels to the origin on a fill. */
 export const requestEffects = (head: RequestHead): FieldEffect[] => {
   const lasting = namesOf(endToEnd(head.rawHeaders));
-  const travelling = namesOf(fillFields(head, '', '', []));
+  const travelling = namesOf(fillFields(head, ''));
   return effects(head.rawHeaders, (name, value) => {
     if (!lasting.has(name)) return OF_ITS_HOP;
     if (isProxyOwned(name)) return 'is set by the proxy or dropped: no client colours what is stored for all';

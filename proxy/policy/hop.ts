@@ -1,4 +1,4 @@
-import { firstOf, linesOf, members, type RawHeaders } from './lines.ts';
+import { firstOf, linesOf, lowerOf, members, type RawHeaders } from './lines.ts';
 
 /** Of one hop only (RFC 9110 7.6.1), and their kin of older days; never stored, never forwarded. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
@@ -35,19 +35,23 @@ export const endToEnd = (rawHeaders: RawHeaders): string[] => {
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!;
     // Most names have the length of none of them, and need not be lower-cased to be told apart
-    if (HOP_LENGTHS.has(name.length) && HOP_BY_HOP.has(name.toLowerCase())) continue;
+    if (HOP_LENGTHS[name.length] === 1 && HOP_BY_HOP.has(lowerOf(name))) continue;
     if (name.charCodeAt(0) === COLON) continue;
-    if (named?.has(name.toLowerCase()) && !PROTECTED.has(name.toLowerCase())) continue;
+    if (named?.has(lowerOf(name)) && !PROTECTED.has(lowerOf(name))) continue;
     kept.push(name, rawHeaders[i + 1]!);
   }
   return kept;
 };
 
 const COLON = 0x3a;
-const HOP_LENGTHS: ReadonlySet<number> = new Set([...HOP_BY_HOP].map((name) => name.length));
+/** 1 at the length of any of them. */
+const HOP_LENGTHS = new Uint8Array(32);
+for (const name of HOP_BY_HOP) HOP_LENGTHS[name.length] = 1;
 /** undefined where Connection names no field that is not dropped anyway. */
 const connectionTokens = (rawHeaders: RawHeaders): ReadonlySet<string> | undefined => {
-  const names = members(linesOf(rawHeaders, 'connection')).map((name) => name.toLowerCase());
+  const lines = linesOf(rawHeaders, 'connection');
+  if (lines.length === 1 && HOP_BY_HOP.has(lowerOf(lines[0]!))) return undefined;
+  const names = members(lines).map((name) => name.toLowerCase());
   const fields = names.filter((name) => !HOP_BY_HOP.has(name));
   return fields.length === 0 ? undefined : new Set(fields);
 };

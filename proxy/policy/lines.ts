@@ -2,13 +2,16 @@
 export type RawHeaders = readonly string[];
 
 /** Values of every line called `lowerName`, in order. */
-export const linesOf = (rawHeaders: RawHeaders, lowerName: string): string[] => {
-  const values: string[] = [];
+export const linesOf = (rawHeaders: RawHeaders, lowerName: string): readonly string[] => {
+  let values: string[] | undefined;
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (isNamed(rawHeaders[i]!, lowerName)) values.push(rawHeaders[i + 1]!);
+    if (!isNamed(rawHeaders[i]!, lowerName)) continue;
+    values ??= [];
+    values.push(rawHeaders[i + 1]!);
   }
-  return values;
+  return values ?? NONE;
 };
+const NONE: readonly string[] = Object.freeze([]);
 
 export const firstOf = (rawHeaders: RawHeaders, lowerName: string): string | undefined => {
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -21,14 +24,27 @@ export const firstOf = (rawHeaders: RawHeaders, lowerName: string): string | und
 export const without = (rawHeaders: RawHeaders, names: ReadonlySet<string>): string[] => {
   const kept: string[] = [];
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (!names.has(rawHeaders[i]!.toLowerCase())) kept.push(rawHeaders[i]!, rawHeaders[i + 1]!);
+    if (!names.has(lowerOf(rawHeaders[i]!))) kept.push(rawHeaders[i]!, rawHeaders[i + 1]!);
   }
   return kept;
 };
 
 /** Comparing lengths first spares the copy that toLowerCase makes for nearly every line. */
-const isNamed = (name: string, lowerName: string) =>
-  name.length === lowerName.length && name.toLowerCase() === lowerName;
+const isNamed = (name: string, lowerName: string) => name.length === lowerName.length && lowerOf(name) === lowerName;
+
+/** `name.toLowerCase()`, remembered for names that come again and again. */
+export const lowerOf = (name: string): string => {
+  const known = lowerNames.get(name);
+  if (known !== undefined) return known;
+  const lower = name.toLowerCase();
+  if (name.length > NAME_LENGTH) return lower;
+  if (lowerNames.size >= NAMES) lowerNames.clear();
+  lowerNames.set(name, lower);
+  return lower;
+};
+const NAMES = 512;
+const NAME_LENGTH = 40;
+const lowerNames = new Map<string, string>(); // at most NAMES
 
 /** Each alternative begins with another character, so that matching is linear; an unterminated quote swallows the rest of its line. */
 const MEMBER = /(?:[^,"]|"(?:[^"\\]|\\.?)*"?)+/gs;

@@ -65,6 +65,18 @@ export class FieldLines {
     return text.slice(this.#places[4 * i + 2]! - start, this.valueEnd(i) - start);
   }
 
+  nameStart(i: number): number {
+    return this.#places[4 * i]!;
+  }
+
+  nameEnd(i: number): number {
+    return this.#places[4 * i + 1]!;
+  }
+
+  valueStart(i: number): number {
+    return this.#places[4 * i + 2]!;
+  }
+
   /** Behind the value, before blanks that follow it. */
   valueEnd(i: number): number {
     return this.#places[4 * i + 3]!;

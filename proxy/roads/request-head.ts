@@ -5,6 +5,7 @@ import { acceptedCodings } from '../policy/coding.ts';
 import type { RequestFacts } from '../policy/facts.ts';
 import { linesOf } from '../policy/lines.ts';
 import { requestFacts } from '../policy/parse-facts.ts';
+import type { SharedLines } from '../policy/shared-lines.ts';
 import type { Params, Rule, Rules } from '../rules.ts';
 
 /**
@@ -58,6 +59,8 @@ export interface Asked {
   readonly plain: boolean;
   /** The access log's text of it, made at first use. */
   logText: Buffer | undefined;
+  /** What of it travels to the origin (fills/origin-request.ts), made by the first fill. */
+  fillLines: SharedLines | undefined;
 }
 
 const IDENTITY: readonly ['identity'] = ['identity'];
@@ -117,6 +120,7 @@ export const askedOf = (method: string, rawHeaders: readonly string[], rule: Rul
     taste: tasteOf(codings),
     plain: method === 'GET' && isPlain(facts),
     logText: undefined,
+    fillLines: undefined,
   };
 };
 
