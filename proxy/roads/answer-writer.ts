@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import type { Lendable } from '../client.ts';
 import { hasField, headText, isBodiless, withClose } from '../message.ts';
+import { writeDirect } from './direct-write.ts';
 import type { TurnWrites } from './turn-writes.ts';
 
 /** A made head and a body up to this size leave in one buffer; larger bodies are not copied. */
@@ -23,13 +24,16 @@ export abstract class AnswerWriter {
   protected onGoneCallback: (() => void) | undefined;
   protected onDrainCallback: (() => void) | undefined;
   protected readonly turnWrites: TurnWrites;
+  readonly #isRaw: boolean;
   #pending: Buffer | undefined;
   #holder: Lendable | undefined;
   #left = 0;
 
-  constructor(socket: Socket, turnWrites: TurnWrites) {
+  /** `isRaw`: nothing lies between the socket and its handle. */
+  constructor(socket: Socket, turnWrites: TurnWrites, isRaw: boolean) {
     this.socket = socket;
     this.turnWrites = turnWrites;
+    this.#isRaw = isRaw;
   }
 
   /** Whether this is the connection's last answer. */
@@ -38,6 +42,8 @@ export abstract class AnswerWriter {
   protected abstract answered(): void;
   /** The kernel took less than what was written. */
   protected abstract stalled(): void;
+  /** The kernel has taken it all, after it had not. */
+  protected abstract drained(): void;
   protected abstract left(): void;
 
   sendBytes(message: Buffer, holder: Lendable): void {
@@ -62,13 +68,27 @@ export abstract class AnswerWriter {
     if (message === undefined) return;
     this.#pending = undefined;
     if (this.gone) return;
-    this.socket.write(message);
-    if (this.socket.writableLength === 0) return;
+    const written = this.#isRaw ? writeDirect(this.socket, message, this.#taken) : 'unable';
+    if (written === 'sent') return;
+    if (written === 'failed') return this.#lost();
+    if (written === 'unable') this.socket.write(message);
+    if (written === 'unable' && this.socket.writableLength === 0) return;
     this.#holder!.isLent = true;
-    if (this.state === 'none' && this.socket.writableNeedDrain) {
+    if (this.state === 'none' && (written === 'waiting' || this.socket.writableNeedDrain)) {
       this.state = 'flushing';
       this.stalled();
     }
+  }
+
+  readonly #taken = (isLost: boolean): void => {
+    if (this.gone) return;
+    if (isLost) this.#lost();
+    else this.drained();
+  };
+
+  #lost(): void {
+    this.socket.destroy();
+    this.left();
   }
 
   /** `body` is announced and not sent in answer to HEAD. */

@@ -38,8 +38,8 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
   #headSinceMs = 0;
   #queued = 0;
 
-  constructor(road: Road, socket: Socket, peer: Peer) {
-    super(socket, road.turnWrites);
+  constructor(road: Road, socket: Socket, peer: Peer, isRaw: boolean) {
+    super(socket, road.turnWrites, isRaw);
     this.#road = road;
     this.peer = peer;
     this.remoteAddress = peer.address;
@@ -47,7 +47,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
     this.#close = road.draining();
     this.#activeMs = road.wheel.now();
     road.wheel.arm(this, this.#activeMs + road.limits.idleTimeout);
-    socket.on('drain', () => this.#drained());
+    socket.on('drain', () => this.drained());
     socket.on('end', () => this.#end());
     socket.on('error', () => this.left());
     socket.on('close', () => this.left());
@@ -98,8 +98,8 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
       this.socket.destroy();
       return 0;
     }
-    if (this.socket.writableLength > 0) {
-      const queued = sendQueue(this.socket);
+    const queued = sendQueue(this.socket);
+    if (queued > 0) {
       if (queued === this.#queued) {
         this.#road.count('slow_readers');
         this.socket.destroy();
@@ -160,6 +160,8 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
   /** Reads requests off `bytes` and has them answered, for as long as answers are made at once. */
   #run(bytes: Buffer, end: number): void {
     this.flush();
+    if (this.gone) return;
+    if (this.state !== 'none') return this.#hold(bytes.subarray(0, end));
     const road = this.#road;
     const isFresh = bytes === road.shared && end <= road.limits.headSize;
     if (isFresh && this.#memo.find(end)) return this.#beginKnown();
@@ -254,7 +256,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
     wheel.arm(this, this.#headSinceMs + limits.headTimeout);
   }
 
-  #drained(): void {
+  protected override drained(): void {
     if (this.state === 'flushing') {
       this.state = 'none';
       return this.#runHeld();

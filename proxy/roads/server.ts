@@ -100,7 +100,7 @@ export const createRoads = (options: RoadOptions): Roads => {
   };
   const httpRoad = openHttpRoad(road);
 
-  const enter = (socket: Socket, from: From): FastConnection | undefined => {
+  const enter = (socket: Socket, from: From, isRaw: boolean): FastConnection | undefined => {
     const admitted = from.admitted ? undefined : options.admit?.(from.remoteAddress);
     // whoever admits has the limits and counts
     const isFull = !options.admit && connections.size >= limits.connections;
@@ -114,7 +114,7 @@ export const createRoads = (options: RoadOptions): Roads => {
       tls: from.tls,
       trusted: forwarding?.trusts(from.remoteAddress) ?? false,
     };
-    const connection = new FastConnection(road, socket, peer);
+    const connection = new FastConnection(road, socket, peer, isRaw);
     connections.add(connection);
     socket.once('close', () => {
       connections.delete(connection);
@@ -124,7 +124,7 @@ export const createRoads = (options: RoadOptions): Roads => {
   };
 
   const accept: Roads['accept'] = (socket, from) => {
-    const connection = enter(socket, from);
+    const connection = enter(socket, from, false);
     if (!connection) return;
     socket.on('data', (chunk: Buffer) => {
       let more = true;
@@ -151,7 +151,7 @@ export const createRoads = (options: RoadOptions): Roads => {
     owner._handle = null;
     const socket = new Socket({ handle, allowHalfOpen: true, onread } as ConstructorParameters<typeof Socket>[0]);
     socket.once('close', () => accepted.destroy());
-    connection = enter(socket, { tls: false, remoteAddress });
+    connection = enter(socket, { tls: false, remoteAddress }, true);
     if (connection) socket.resume();
   };
 
