@@ -20,6 +20,8 @@ export class Prepared implements Outcome, Repeated {
   until = 0;
   /** A connection still holds the message: it must not be written to. */
   isLent = false;
+  /** What the store gave with the entry, to ask it briefly whether it would do so again. */
+  held: object | undefined = undefined;
   readonly repeated: Repeated = this;
   slot = -1;
   readonly bytes: number;
@@ -68,10 +70,10 @@ const START_MS = Date.now();
 /** May wrap after 24 days into a number that takes more room, and is as true. */
 const sinceStart = (ms: number): number => Math.floor(ms - START_MS);
 
-/** Whether its message says what is so now, if need be after counting on. */
+/** Whether its message says what is so now. */
 export const isTrueAt = (prepared: Prepared, nowMs: number): boolean => {
   const now = sinceStart(nowMs);
-  return (now < prepared.until && now >= prepared.from) || advance(prepared, nowMs);
+  return now < prepared.until && now >= prepared.from;
 };
 
 /**
@@ -79,7 +81,7 @@ export const isTrueAt = (prepared: Prepared, nowMs: number): boolean => {
  * making the fields anew costs, and no garbage. false: that is called for. Whether it is still a hit is, for a request that asks
  * nothing special, a question of the time alone.
  */
-const advance = (prepared: Prepared, now: number): boolean => {
+export const advance = (prepared: Prepared, now: number): boolean => {
   if (prepared.isLent || now < prepared.storedAtMs || !(now < prepared.endMs)) return false;
   const age = (now - prepared.bornMs) / 1000;
   const left = (prepared.endMs - now) / 1000;

@@ -1,7 +1,7 @@
 import type { Client } from './client.ts';
 import type { Entry, Form } from './entry.ts';
 import type { Halves } from './front.ts';
-import { isTrueAt, Prepared, setTime, writeMessage } from './hit-message.ts';
+import { advance, isTrueAt, Prepared, setTime, writeMessage } from './hit-message.ts';
 import { fieldText, headText, isBodiless } from './message.ts';
 import type { Outcome } from './outcome.ts';
 import { cacheStatus } from './policy/cache-status.ts';
@@ -93,7 +93,7 @@ export const openPrepared = ({ store, name, via, finish, finishAgain }: Prepared
       if (store.tierOf(entry) !== 'memory') return false;
       const known = kept(head.place, head.asked.taste);
       const prepared =
-        known?.entry === entry && known.rule === head.rule && isTrueAt(known, client.startMs)
+        known?.entry === entry && known.rule === head.rule && isUpToDate(known, client.startMs)
           ? known
           : prepare(head, entry, client.startMs);
       if (prepared === undefined) return false;
@@ -102,15 +102,22 @@ export const openPrepared = ({ store, name, via, finish, finishAgain }: Prepared
       return true;
     },
 
-    /** The message for a request, where there is one that is true now. The store is asked each time: purges and other workers are seen. */
+    /**
+     * The message for a request, where there is one that is true now. The store is asked each time, in full when the message is
+     * counted on and briefly in between: purges and other workers are seen.
+     */
     ready({ place, asked }: Halves, client: Client): Prepared | undefined {
       if (!asked.plain || place.prepared === undefined) return undefined;
       const prepared = kept(place, asked.taste);
       if (prepared === undefined) return undefined;
+      const { held } = prepared;
+      if (held !== undefined && isTrueAt(prepared, client.startMs) && store.stillGives(prepared.entry, held))
+        return prepared;
       const entry = store.get(place.key, asked.facts);
       if (entry !== prepared.entry || store.tierOf(entry) !== 'memory' || prepared.rule !== place.rule)
         return undefined;
-      return isTrueAt(prepared, client.startMs) ? prepared : undefined;
+      prepared.held = place.key.held;
+      return isUpToDate(prepared, client.startMs) ? prepared : undefined;
     },
 
     send(halves: Halves, client: Client, prepared: Prepared): void {
@@ -119,6 +126,10 @@ export const openPrepared = ({ store, name, via, finish, finishAgain }: Prepared
     },
   };
 };
+
+/** Whether its message says what is so now, if need be after counting on. */
+const isUpToDate = (prepared: Prepared, nowMs: number): boolean =>
+  isTrueAt(prepared, nowMs) || advance(prepared, nowMs);
 
 const kept = (place: Place, taste: number): Prepared | undefined => {
   let at = place.prepared;

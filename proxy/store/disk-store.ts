@@ -104,6 +104,10 @@ export class DiskStore implements Store {
     return this.#lookup.get(key, request);
   }
 
+  stillGives(entry: Entry, held: object): boolean {
+    return this.#lookup.stillGives(entry, held);
+  }
+
   tierOf(_entry: Entry): Tier {
     return this.#lookup.tier;
   }

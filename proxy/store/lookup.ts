@@ -46,6 +46,16 @@ export class Lookup {
     return this.#load(key, request);
   }
 
+  /** From the node alone, and no more of it than one or two lines of the processor's cache. Popularity is left to `get`. */
+  stillGives(entry: Entry, held: object): boolean {
+    const { isShared, purges } = this.#core;
+    if (isShared) this.#news.hear();
+    const node = held as KeyNode;
+    if (node.first !== entry || node.isGone || node.varies || node.epoch !== purges.epoch) return false;
+    if (!node.visited) node.visited = true;
+    return true;
+  }
+
   /** By the pointer that the key kept from the last time, else by its text. Large nodes are not held by keys past their eviction. */
   #nodeOf(key: Key): KeyNode | undefined {
     const held = key.held as KeyNode | undefined;

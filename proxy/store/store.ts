@@ -11,6 +11,11 @@ import type { MissReason } from '../policy/reasons.ts';
 export interface Store {
   /** The variant of `key` that answers `request`; synchronous, no I/O but LMDB's memory map. */
   get(key: Key, request: RequestFacts): Entry | undefined;
+  /**
+   * Whether `get` would give `entry` again, to whoever asks: a short answer to what `get` says in full. `held` is what the key
+   * holds after a `get` that gave it (Key.held); false, too, for what only `get` can tell.
+   */
+  stillGives(entry: Entry, held: object): boolean;
   /** Where the entry that `get` just gave came from. */
   tierOf(entry: Entry): Tier;
   /** Why `get` found nothing: first-seen, evicted, purged, vary, restart, corrupt … Called after a miss only. */
