@@ -1,9 +1,10 @@
 const WAYS = 4;
 
 /**
- * Bytes to what they mean, so that what was seen before is not parsed again. Bounded: `slots` (a power of two) pieces of at
- * most `slotBytes` (up to 4096) in one slab, four places per hash, the oldest of them goes. Equality is by every byte; the hash only
- * says where to look, so a collision costs a parse and nothing else.
+ * Bytes to what they mean, so that what was seen before is not parsed again; `site` is a number that decides it together with
+ * them. Bounded: `slots` (a power of two) pieces of at most `slotBytes` (up to 4096) less 8 in one slab, four places per hash, the
+ * oldest of them goes. Equality is by the site and every byte; the hash only says where to look, so a collision costs a parse
+ * and nothing else.
  */
 export class ByteMemo<T> {
   readonly #slotWords: number;
@@ -24,33 +25,34 @@ export class ByteMemo<T> {
   }
 
   /** `words` is a view of the buffer the bytes lie at the start of; what is behind `length` may be anything. */
-  get(words: Int32Array, length: number): T | undefined {
+  get(words: Int32Array, length: number, site: number): T | undefined {
     const slotWords = this.#slotWords;
-    if (length >= slotWords * 4) return undefined;
+    if (length >= slotWords * 4 - 4) return undefined;
     const whole = length >> 2;
     const tail = words[whole]! & TAIL_MASK[length & 3]!;
-    const hash = hashOf(words, whole, length ^ tail);
+    const hash = hashOf(words, whole, length ^ tail ^ Math.imul(site, 0x9e3779b1));
     const tag = tagOf(hash, length);
     const first = (hash & this.#mask) * WAYS;
     for (let slot = first; slot < first + WAYS; slot++) {
-      if (this.#tags[slot] === tag && isEqual(this.#slab, slot * slotWords, words, whole, tail))
+      if (this.#tags[slot] === tag && isEqual(this.#slab, slot * slotWords, words, whole, tail, site))
         return this.#values[slot];
     }
     return undefined;
   }
 
-  put(words: Int32Array, length: number, value: T): void {
-    if (length >= this.#slotWords * 4) return;
+  put(words: Int32Array, length: number, site: number, value: T): void {
+    if (length >= this.#slotWords * 4 - 4) return;
     const whole = length >> 2;
     const tail = words[whole]! & TAIL_MASK[length & 3]!;
-    const hash = hashOf(words, whole, length ^ tail);
+    const hash = hashOf(words, whole, length ^ tail ^ Math.imul(site, 0x9e3779b1));
     const set = hash & this.#mask;
     const way = this.#turn[set]!;
     this.#turn[set] = (way + 1) % WAYS;
     const slot = set * WAYS + way;
     const base = slot * this.#slotWords;
-    this.#slab.set(words.subarray(0, whole), base);
-    this.#slab[base + whole] = tail;
+    this.#slab[base] = site;
+    this.#slab.set(words.subarray(0, whole), base + 1);
+    this.#slab[base + 1 + whole] = tail;
     this.#tags[slot] = tagOf(hash, length);
     this.#values[slot] = value;
   }
@@ -91,8 +93,16 @@ const hashOf = (words: Int32Array, count: number, seed: number): number => {
   return hash ^ (hash >>> 15);
 };
 
-const isEqual = (slab: Int32Array, base: number, words: Int32Array, whole: number, tail: number): boolean => {
-  let difference = slab[base + whole]! ^ tail;
-  for (let i = 0; i < whole; i++) difference |= slab[base + i]! ^ words[i]!;
+const isEqual = (
+  slab: Int32Array,
+  base: number,
+  words: Int32Array,
+  whole: number,
+  tail: number,
+  site: number,
+): boolean => {
+  const start = base + 1;
+  let difference = (slab[base]! ^ site) | (slab[start + whole]! ^ tail);
+  for (let i = 0; i < whole; i++) difference |= slab[start + i]! ^ words[i]!;
   return difference === 0;
 };

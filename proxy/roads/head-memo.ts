@@ -10,20 +10,14 @@ const LINE_BYTES = 160;
 const BLOCKS = 512;
 const BLOCK_BYTES = 1024;
 
-/** A request line and what its target means for one authority; the next for another. At most AUTHORITIES in a chain. */
-interface Line {
-  readonly method: string;
-  readonly target: string;
-  scheme: 'http' | 'https' | undefined;
-  authority: string;
-  place: Place | undefined;
-  next: Line | undefined;
-}
-const AUTHORITIES = 8;
+/** Schemes with authorities that are told apart at a time; the oldest goes. */
+const SITES = 1024;
 
 /** Header lines and what they ask for, by method and rule. */
 interface Block extends ScannedBlock {
   readonly scheme: 'http' | 'https';
+  /** Number of its scheme and authority; never that of others. */
+  readonly site: number;
   readonly asked: { readonly method: string; readonly rule: Rule; readonly asked: Asked }[]; // bounded by two methods times the rules
 }
 
@@ -37,14 +31,16 @@ export class HeadMemo implements Halves {
   readonly #front: Pick<Front, 'generation' | 'rules'>;
   readonly #bytes: Buffer;
   readonly #words: Int32Array;
-  readonly #lines = new ByteMemo<Line>(LINES, LINE_BYTES);
+  readonly #lines = new ByteMemo<Place>(LINES, LINE_BYTES);
   readonly #seen = new SeenOnce(LINES);
   readonly #blocks = new ByteMemo<Block>(BLOCKS, BLOCK_BYTES);
   readonly #blockWords = new Int32Array(BLOCK_BYTES / 4);
+  readonly #sites = new Map<string, number>(); // bounded by SITES
+  #lastSite = 0;
   #generation: number;
-  #line!: Line;
   #blockFound!: Block;
   /** Of the head found last. */
+  method: 'GET' | 'HEAD' = 'GET';
   place!: Place;
   asked!: Asked;
 
@@ -63,19 +59,15 @@ export class HeadMemo implements Halves {
     const length = end - lineEnd;
     if (lineEnd < 0 || length >= BLOCK_BYTES) return false;
     copyWords(this.#words, lineEnd, length, this.#blockWords);
-    const block = this.#blocks.get(this.#blockWords, length);
+    const block = this.#blocks.get(this.#blockWords, length, 0);
     if (block === undefined) return false;
-    const line = this.#lines.get(this.#words, lineEnd) ?? this.#readLine(lineEnd);
-    if (line === undefined) return false;
-    this.#line = line;
+    const place = this.#lines.get(this.#words, lineEnd, block.site) ?? this.#readLine(lineEnd, block);
+    if (place === undefined) return false;
     this.#blockFound = block;
-    this.place = this.#placeFor(line, block.scheme, block.authority);
-    this.asked = askedFor(block, line.method, this.place.rule);
+    this.place = place;
+    this.method = this.#bytes[0] === H ? 'HEAD' : 'GET';
+    this.asked = askedFor(block, this.method, place.rule);
     return true;
-  }
-
-  get method(): string {
-    return this.#line.method;
   }
 
   get rawHeaders(): readonly string[] {
@@ -84,9 +76,8 @@ export class HeadMemo implements Halves {
 
   /** Not kept: a hit has no use for it (`Front.hit`), and its fields would be three more lines of the processor's cache. */
   whole(): RequestHead {
-    const { method, target } = this.#line;
     const { scheme, rawHeaders } = this.#blockFound;
-    return joined(method, scheme, target, 'HTTP/1.1', rawHeaders, this.place, this.asked);
+    return joined(this.method, scheme, 'HTTP/1.1', rawHeaders, this.place, this.asked);
   }
 
   /** Right after a `find` that found nothing: what the scanner made of the same bytes. */
@@ -96,39 +87,29 @@ export class HeadMemo implements Halves {
     if (length >= BLOCK_BYTES) return;
     const { authority, rawHeaders, close, personal } = scanned;
     copyWords(this.#words, lineEnd, length, this.#blockWords);
-    this.#blocks.put(this.#blockWords, length, { authority, rawHeaders, close, personal, scheme, asked: [] });
+    const site = this.#siteOf(scheme, authority);
+    this.#blocks.put(this.#blockWords, length, 0, { authority, rawHeaders, close, personal, scheme, site, asked: [] });
   }
 
   /** A line not seen before in front of a block that was: only the line is scanned. */
-  #readLine(lineEnd: number): Line | undefined {
+  #readLine(lineEnd: number, { scheme, authority, site }: Block): Place | undefined {
     if (requestLineEnd(this.#bytes, lineEnd) !== lineEnd) return undefined;
-    const isHead = this.#bytes[0] === 72;
-    const target = this.#bytes.toString('latin1', isHead ? 5 : 4, lineEnd - LINE_REST);
-    const line: Line = {
-      method: isHead ? 'HEAD' : 'GET',
-      target,
-      scheme: undefined,
-      authority: '',
-      place: undefined,
-      next: undefined,
-    };
+    const target = this.#bytes.toString('latin1', this.#bytes[0] === H ? 5 : 4, lineEnd - LINE_REST);
+    const place = placeOf(scheme, authority, target, this.#front.rules(scheme));
     // A miss that nobody asks for again left 1 kB here: a mark-compact every 3,000 of them (bench/paths.ts)
-    if (this.#seen.isSecond(this.#words, lineEnd)) this.#lines.put(this.#words, lineEnd, line);
-    return line;
+    if (this.#seen.isSecond(this.#words, lineEnd)) this.#lines.put(this.#words, lineEnd, site, place);
+    return place;
   }
 
-  #placeFor(line: Line, scheme: 'http' | 'https', authority: string): Place {
-    let at = line;
-    for (let left = AUTHORITIES; at.place !== undefined; left--) {
-      if (at.authority === authority && at.scheme === scheme) return at.place;
-      if (left === 1) break;
-      at.next ??= { ...line, place: undefined, next: undefined };
-      at = at.next;
-    }
-    at.scheme = scheme;
-    at.authority = authority;
-    at.place = placeOf(scheme, authority, line.target, this.#front.rules(scheme));
-    return at.place;
+  /** One that went and comes again has another number, and finds nothing of what was kept for it. */
+  #siteOf(scheme: 'http' | 'https', authority: string): number {
+    const name = `${scheme}:${authority}`;
+    const known = this.#sites.get(name);
+    if (known !== undefined) return known;
+    if (this.#lastSite === MOST_SITES) this.#clear();
+    if (this.#sites.size >= SITES) this.#sites.delete(this.#sites.keys().next().value!);
+    this.#sites.set(name, ++this.#lastSite);
+    return this.#lastSite;
   }
 
   /** Behind the first line feed; -1 where there is none. */
@@ -142,6 +123,8 @@ export class HeadMemo implements Halves {
     this.#generation = this.#front.generation;
     this.#lines.clear();
     this.#blocks.clear();
+    this.#sites.clear();
+    this.#lastSite = 0;
   }
 }
 
@@ -170,5 +153,7 @@ const copyWords = (from: Int32Array, start: number, length: number, to: Int32Arr
 };
 
 const LF = 10;
+const H = 72;
+const MOST_SITES = 2 ** 31 - 1;
 /** Bytes of ` HTTP/1.1` and its CRLF. */
 const LINE_REST = 11;

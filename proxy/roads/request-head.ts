@@ -37,17 +37,19 @@ export interface RequestHead {
   readonly asked: Asked;
 }
 
-/** What a target means under the rules, whoever asks for it. */
+/** What a target means under the rules, whoever asks for it. What a hit reads comes first (docs/decisions/fast-road.md). */
 export interface Place {
-  readonly host: string;
-  readonly path: string;
+  /** A plain hit on it as bytes (prepared.ts); those for another `taste` in a chain behind it. */
+  prepared: Prepared | undefined;
   readonly rule: Rule;
-  readonly params: Params;
   readonly key: Key;
   /** The access log's text of it, made at first use. */
   logText: Buffer | undefined;
-  /** A plain hit on it as bytes (prepared.ts); those for another `taste` in a chain behind it. */
-  prepared: Prepared | undefined;
+  readonly host: string;
+  /** Origin-form, as sent. */
+  readonly target: string;
+  readonly path: string;
+  readonly params: Params;
 }
 
 /** What header lines ask for under a rule, wherever they are sent. */
@@ -98,8 +100,8 @@ const withoutDotSegments = (path: string): string => {
 /** Pure: what a head means under these rules. `parts` are syntactically valid. */
 export const headOf = (parts: HeadParts, rules: Rules): RequestHead => {
   const place = placeOf(parts.scheme, parts.authority, parts.target, rules);
-  const { method, scheme, target, httpVersion, rawHeaders } = parts;
-  return joined(method, scheme, target, httpVersion, rawHeaders, place, askedOf(method, rawHeaders, place.rule));
+  const { method, scheme, httpVersion, rawHeaders } = parts;
+  return joined(method, scheme, httpVersion, rawHeaders, place, askedOf(method, rawHeaders, place.rule));
 };
 
 export const placeOf = (scheme: 'http' | 'https', authority: string, target: string, rules: Rules): Place => {
@@ -108,7 +110,7 @@ export const placeOf = (scheme: 'http' | 'https', authority: string, target: str
   const path = canonicalPath(mark < 0 ? target : target.slice(0, mark));
   const { rule, params } = rules.match(host, path);
   const key = keyOf(scheme, host, mark < 0 ? path : path + target.slice(mark), rule);
-  return { host, path, rule, params, key, logText: undefined, prepared: undefined };
+  return { prepared: undefined, rule, key, logText: undefined, host, target, path, params };
 };
 
 export const askedOf = (method: string, rawHeaders: readonly string[], rule: Rule): Asked => {
@@ -136,7 +138,6 @@ const TASTES = ['identity'];
 export const joined = (
   method: string,
   scheme: 'http' | 'https',
-  rawTarget: string,
   httpVersion: RequestHead['httpVersion'],
   rawHeaders: readonly string[],
   place: Place,
@@ -145,7 +146,7 @@ export const joined = (
   method,
   scheme,
   host: place.host,
-  rawTarget,
+  rawTarget: place.target,
   path: place.path,
   httpVersion,
   rawHeaders,
