@@ -9,26 +9,26 @@ import type { Rule } from './rules.ts';
  */
 export class Prepared implements Outcome, Repeated {
   // What a hit reads comes first, so that it lies in two lines of the processor's cache.
-  readonly entry: Entry;
-  readonly rule: Rule;
   readonly taste: number;
   /** For another taste. */
   next: Prepared | undefined = undefined;
-  message: Buffer;
   /** Whole ms since this module was loaded: small numbers are stored in place. */
   from = 0;
   until = 0;
-  /** A connection still holds the message: it must not be written to. */
-  isLent = false;
+  readonly entry: Entry;
   /** What the store gave with the entry, to ask it briefly whether it would do so again. */
   held: object | undefined = undefined;
-  readonly repeated: Repeated = this;
-  slot = -1;
-  readonly bytes: number;
-  ageSeconds = 0;
+  message: Buffer;
   logText: Buffer | undefined = undefined;
   logSplit = 0;
+  ageSeconds = 0;
+  slot = -1;
+  readonly bytes: number;
+  /** A connection still holds the message: it must not be written to. */
+  isLent = false;
 
+  readonly rule: Rule;
+  readonly repeated: Repeated = this;
   /** Where the message lies, with room for numbers to grow. */
   room: Buffer;
   readonly fixed: string;

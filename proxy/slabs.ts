@@ -1,4 +1,4 @@
-const SLAB_BYTES = 64 * 1024;
+const SLAB_BYTES = 512 * 1024;
 
 /**
  * Cuts small buffers out of larger ones: each buffer of its own is three more objects that a hit has to find in memory and
@@ -9,7 +9,7 @@ export const openSlabs = () => {
   let slab = Buffer.alloc(0);
   let used = 0;
   return (length: number): Buffer => {
-    if (length > SLAB_BYTES / 4) return Buffer.allocUnsafeSlow(length);
+    if (length > SLAB_BYTES / 16) return Buffer.allocUnsafeSlow(length);
     if (used + length > slab.length) {
       slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
       used = 0;
