@@ -12,6 +12,8 @@ export interface Lendable {
 export interface Client {
   /** Short, unique, sortable; also X-Request-Id towards the origin. */
   readonly id: string;
+  /** Writes the id where it can do so without making a string of it; returns where the next byte goes. */
+  putId?(bytes: Buffer, at: number): number;
   /** Arrival, epoch ms with a microsecond fraction. */
   readonly startMs: number;
   /** Address after PROXY protocol and trusted X-Forwarded-For; 'unix' on a socket file. */

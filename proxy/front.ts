@@ -57,14 +57,14 @@ export interface RefusedRequest {
 export interface AccessLog {
   request(
     head: RequestHead,
-    client: Pick<Client, 'id' | 'startMs' | 'remoteAddress'>,
+    client: Pick<Client, 'id' | 'putId' | 'startMs' | 'remoteAddress'>,
     outcome: Outcome,
     us: number,
   ): void;
   /** The same for an outcome that many requests share: `request`, but for what is known of it already. */
   repeated(
     halves: Halves,
-    client: Pick<Client, 'id' | 'startMs' | 'remoteAddress'>,
+    client: Pick<Client, 'id' | 'putId' | 'startMs' | 'remoteAddress'>,
     outcome: Outcome & Repeated,
     us: number,
   ): void;

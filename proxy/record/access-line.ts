@@ -32,7 +32,7 @@ export interface LineOptions {
   readonly headers: readonly string[];
 }
 
-type LineClient = Pick<Client, 'id' | 'startMs' | 'remoteAddress'>;
+type LineClient = Pick<Client, 'id' | 'putId' | 'startMs' | 'remoteAddress'>;
 
 /** Room for what a line holds beside the parts that are kept: digits, id. */
 const SPARE_BYTES = 256;
@@ -102,8 +102,8 @@ export const openAccessLines = (options: LineOptions) => {
   };
 
   /** Everything up to the id's end; where the next byte goes. */
-  const begin = (bytes: Buffer, line: number, client: Pick<Client, 'id' | 'startMs'>, us: number): number => {
-    const { startMs, id } = client;
+  const begin = (bytes: Buffer, line: number, client: LineClient, us: number): number => {
+    const { startMs } = client;
     const startSecond = Math.floor(startMs / 1000);
     if (startSecond !== openingSecond) {
       openingSecond = startSecond;
@@ -121,6 +121,8 @@ export const openAccessLines = (options: LineOptions) => {
     let at = putNumber(bytes, line + opening.length, us);
     bytes.set(ID_NAME, at);
     at += ID_NAME.length;
+    if (client.putId) return client.putId(bytes, at);
+    const { id } = client;
     for (let i = 0; i < id.length; i++) bytes[at++] = id.charCodeAt(i);
     return at;
   };

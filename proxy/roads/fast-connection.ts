@@ -25,7 +25,8 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
   startMs = 0;
   remoteAddress: string;
 
-  #id: string | undefined;
+  /** Of the request's id; -1 until somebody asks for it. */
+  #idCount = -1;
   #requests = 0;
   #close: boolean;
   #running = false;
@@ -54,8 +55,16 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
   }
 
   get id(): string {
-    this.#id ??= this.#road.nextId();
-    return this.#id;
+    return this.#road.ids.text(this.#counted());
+  }
+
+  putId(bytes: Buffer, at: number): number {
+    return this.#road.ids.put(bytes, at, this.#counted());
+  }
+
+  #counted(): number {
+    if (this.#idCount < 0) this.#idCount = this.#road.ids.next();
+    return this.#idCount;
   }
 
   get peerAddress(): string {
@@ -222,7 +231,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
     const road = this.#road;
     if (this.peer.trusted) this.remoteAddress = road.arrival(this.peer, rawHeaders).address;
     this.#headSinceMs = 0;
-    this.#id = undefined;
+    this.#idCount = -1;
     this.isHeadRequest = method === 'HEAD';
     this.state = 'waiting';
     this.startMs = road.now();

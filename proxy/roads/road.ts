@@ -5,6 +5,7 @@ import type { Clock } from '../clock.ts';
 import type { Front, RefusedRequest } from '../front.ts';
 import type { HeadMemo } from './head-memo.ts';
 import type { RequestHead } from './request-head.ts';
+import type { RequestIds } from './request-ids.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 import type { TurnWrites } from './turn-writes.ts';
 
@@ -44,6 +45,7 @@ export interface Road {
   /** A request that never gets to the front. */
   readonly refused: (request: RefusedRequest) => void;
   readonly count: (name: string, value?: number) => void;
+  readonly ids: RequestIds;
   /** Next request id: sortable, unique in this worker's life. */
   readonly nextId: () => string;
   readonly arrival: (peer: Peer, rawHeaders: readonly string[]) => Arrival;

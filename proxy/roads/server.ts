@@ -6,6 +6,7 @@ import type { Front, RefusedRequest } from '../front.ts';
 import { FastConnection } from './fast-connection.ts';
 import { HeadMemo } from './head-memo.ts';
 import { openHttpRoad } from './http-road.ts';
+import { RequestIds } from './request-ids.ts';
 import type { Arrival, Limits, Peer, Road, Upgrade } from './road.ts';
 import { TimerWheel } from './timer-wheel.ts';
 import { TurnWrites } from './turn-writes.ts';
@@ -70,7 +71,8 @@ export const createRoads = (options: RoadOptions): Roads => {
   const servers = new Set<Server>();
   const memos = [undefined, undefined, undefined, undefined] as (HeadMemo | undefined)[];
   const shared = Buffer.from(new ArrayBuffer(READ_BYTES));
-  const nextId = idsOf(options.worker ?? 0);
+  const ids = new RequestIds(options.worker ?? 0, Date.now());
+  const nextId = () => ids.text(ids.next());
   let draining = false;
 
   const road: Road = {
@@ -82,6 +84,7 @@ export const createRoads = (options: RoadOptions): Roads => {
     now: clock.now,
     refused: (request) => options.refused?.(request),
     count,
+    ids,
     nextId,
     arrival: (peer, rawHeaders) =>
       peer.trusted && forwarding
@@ -218,25 +221,6 @@ export const createRoads = (options: RoadOptions): Roads => {
 
 const closed = (connection: FastConnection) =>
   new Promise<void>((done) => connection.socket.once('close', () => done()));
-
-/** Ids sort by time and differ between workers and restarts: base 36 of the start in seconds, the worker, a counter. */
-const idsOf = (worker: number): (() => string) => {
-  const start =
-    Math.floor(Date.now() / 1000)
-      .toString(36)
-      .toUpperCase() + worker.toString(36).toUpperCase();
-  const last = Array.from({ length: 1296 }, (_, i) => i.toString(36).toUpperCase().padStart(2, '0'));
-  let high = -1;
-  let low = last.length - 1;
-  let prefix = '';
-  return () => {
-    if (++low === last.length) {
-      low = 0;
-      prefix = start + (++high).toString(36).toUpperCase().padStart(4, '0');
-    }
-    return prefix + last[low]!;
-  };
-};
 
 const bind = (server: Server, address: string): Promise<void> =>
   new Promise((resolve, reject) => {
