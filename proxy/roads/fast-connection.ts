@@ -34,6 +34,8 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
   /** Bytes not read yet: a head that is not complete, or requests behind the one under way. Bounded by HELD_BYTES and one read. */
   #held: Buffer | undefined;
   #ended = false;
+  /** Told to go when what it is writing has left. */
+  #isLast = false;
   #receiver: Receiver | undefined;
   #activeMs: number;
   #headSinceMs = 0;
@@ -96,6 +98,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
   drain(): void {
     if (this.#receiver) return this.#receiver.drain();
     this.#close = true;
+    this.#isLast = true;
     if (this.state === 'none' && !this.#running) this.#linger();
   }
 
@@ -268,6 +271,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
   protected override drained(): void {
     if (this.state === 'flushing') {
       this.state = 'none';
+      if (this.#isLast) return this.#linger();
       return this.#runHeld();
     }
     const callback = this.onDrainCallback;

@@ -212,6 +212,47 @@ t.test('a slow reader gets everything at its own pace and is cut off when it tak
   t.ok(await until(() => clients[0]!.gone), 'cut off');
 });
 
+t.test('a made message that the kernel does not take whole is lent, and the next request waits for it', async (t) => {
+  const { address, clients, arrived, roads } = await open();
+  const socket = await dial(address);
+  const small = { isLent: false };
+  const large = { isLent: false };
+  const ask = async (message: Buffer, holder: { isLent: boolean }) => {
+    const n = clients.length;
+    socket.write(get('/x'));
+    await arrived(n + 1);
+    clients[n]!.sendBytes(message, holder);
+  };
+  for (let i = 0; i < 3; i++) {
+    await ask(Buffer.from(`${i}`), small);
+    t.ok(await until(() => socket.got.text === '012'.slice(0, i + 1)));
+  }
+  t.notOk(small.isLent, 'the kernel had it at once');
+  socket.pause();
+  await ask(Buffer.alloc(20_000_000, 'x'), large);
+  t.ok(await until(() => large.isLent));
+  socket.write(get('/now-y', CLOSE));
+  await later(20);
+  t.equal(clients.length, 4);
+  t.equal(roads.connections, 1);
+  socket.resume();
+  t.ok(await until(() => socket.got.closed));
+  t.match(socket.got.text.slice(3 + 20_000_000), /^HTTP\/1\.1 200 [\s\S]*\/now-y$/);
+});
+
+t.test('a made message that is never taken ends the connection', async (t) => {
+  const { address, clients, arrived, counted } = await open({ sendTimeout: '200ms' });
+  const socket = await dial(address);
+  socket.pause();
+  for (let i = 0; i < 2; i++) {
+    socket.write(get('/x'));
+    await arrived(i + 1);
+    clients[i]!.sendBytes(Buffer.alloc(i === 0 ? 1 : 20_000_000), { isLent: false });
+  }
+  t.ok(await until(() => clients[0]!.gone), 'cut off');
+  t.same(counted, ['slow_readers']);
+});
+
 t.test('time-outs: a slow head 408, a slow body 408, an idle connection a close', async (t) => {
   const { address, arrived } = await open({ headTimeout: '200ms', bodyTimeout: '200ms', idleTimeout: '300ms' });
   t.match(await raw(address, ['GET / HT']), /^HTTP\/1\.1 408 /);

@@ -1,10 +1,13 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
 import t from 'tap';
 import type { AccessRecord } from '../../../logs/record.ts';
 import { type FrontDoor, frontDoor } from '../../helpers/front-door.ts';
 import { type Script, scriptedOrigin } from '../../helpers/scripted-origin.ts';
+import { turn } from './fed-socket.ts';
 import { raw } from './raw.ts';
 
 const RULE = { match: '/**', ttl: '1h', grace: '10m', clientTtl: '1h', query: ['style'] };
@@ -189,6 +192,40 @@ t.test('pipelined hits while the second changes are each whole and true', async 
     const age = Number(/^Age: (\d+)\r$/m.exec(answer)![1]);
     const left = Number(/max-age=(\d+)\r$/m.exec(answer)![1]);
     if (age + left !== 3600 || !answer.endsWith(`\r\n\r\n${body}`)) t.fail(`${age} + ${left}: ${answer.slice(0, 300)}`);
+  }
+});
+
+t.test('a client that reads late gets each answer as it was made, while the second changes', async (t) => {
+  const body = `<svg>${'y'.repeat(9000)}</svg>`;
+  const origin = await scriptedOrigin(
+    t,
+    answering(() => body),
+  );
+  const clock = { now: 1_735_689_600_000 };
+  const door = await frontDoor(t, origin.url, { rules: [RULE], clock });
+  await get(door, '/a');
+  await get(door, '/a');
+  const socket = connect(door.port, '127.0.0.1').pause().setNoDelay();
+  await once(socket, 'connect');
+  const asked = 600;
+  for (let i = 0; i < asked; i++) {
+    clock.now += 700;
+    socket.write(`GET /a HTTP/1.1\r\nHost: b.example\r\n${i === asked - 1 ? 'Connection: close\r\n' : ''}\r\n`);
+    // each in a read of its own
+    await turn();
+    await turn();
+  }
+  let text = '';
+  for await (const chunk of socket) text += chunk.toString('latin1');
+  const answers = text.split('HTTP/1.1 200 OK\r\n').slice(1);
+  t.equal(answers.length, asked);
+  let before = 0;
+  for (const answer of answers) {
+    const age = Number(/^Age: (\d+)\r$/m.exec(answer)![1]);
+    const left = Number(/max-age=(\d+)\r$/m.exec(answer)![1]);
+    if (age < before || age + left !== 3600 || !answer.endsWith(`\r\n\r\n${body}`))
+      t.fail(`${age} + ${left}: ${answer.slice(0, 300)}`);
+    before = age;
   }
 });
 
