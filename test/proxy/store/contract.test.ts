@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { Key } from '../../../proxy/key.ts';
 import { bodyOf, entryOf, key, openIn, put, request, T0 } from './fixture.ts';
 
 t.test('what was put is found at once, and again after the store was closed and opened', async (t) => {
@@ -67,6 +68,52 @@ t.test('a purge by key: hard, soft, dry', async (t) => {
   t.equal(store.get(k, request()), undefined, 'at once in this process');
   t.equal((await hard).count, 1);
   t.equal((await store.purge({ key: k }, { soft: false, dryRun: false })).count, 0);
+  await store.close();
+});
+
+t.test('the short answer is never yes where get would give anything else', async (t) => {
+  const { store } = await openIn(t.testdir(), { cache: { memory: '64KiB' } });
+  const found = (k: Key) => {
+    // the first may read it from the database, the second finds it in memory
+    store.get(k, request());
+    const entry = store.get(k, request())!;
+    return { entry, held: k.held! };
+  };
+  const ends: [string, (k: Key) => unknown][] = [
+    ['another is put', (k) => put(store, k, { body: 'new' })],
+    ['a purge', (k) => store.purge({ key: k }, { soft: false, dryRun: false })],
+    ['a soft purge', (k) => store.purge({ key: k }, { soft: true, dryRun: false })],
+    ['a purge by prefix', () => store.purge({ prefix: '/' }, { soft: false, dryRun: false })],
+    [
+      'no more room in memory',
+      async () => {
+        for (let i = 0; i < 100; i++) await put(store, key(`/other/${i}`), { body: 'x'.repeat(2000) });
+        for (let i = 0; i < 300; i++) store.get(key(`/other/${i % 100}`), request());
+      },
+    ],
+  ];
+  for (const [name, end] of ends) {
+    const k = key('/a');
+    await put(store, k);
+    const { entry, held } = found(k);
+    for (let twice = 0; twice < 2; twice++) t.ok(store.stillGives(entry, held), `before ${name}`);
+    t.notOk(store.stillGives({ ...entry }, held), 'another entry');
+    const done = end(k);
+    if (name !== 'no more room in memory') t.notOk(store.stillGives(entry, held), `at once: ${name}`);
+    await done;
+    t.notOk(store.stillGives(entry, held), name);
+  }
+  await store.close();
+});
+
+t.test('nor where there are variants', async (t) => {
+  const { store } = await openIn(t.testdir());
+  const k = key('/b');
+  const english = request('Accept-Language', 'en');
+  await put(store, k, { from: english, headers: ['Vary', 'Accept-Language'] });
+  const entry = store.get(k, english)!;
+  t.ok(k.held);
+  t.notOk(store.stillGives(entry, k.held!), 'which of them it is only get can tell');
   await store.close();
 });
 
