@@ -15,9 +15,8 @@ export class Prepared implements Outcome, Repeated {
   /** Whole ms since this module was loaded: small numbers are stored in place. */
   from = 0;
   until = 0;
-  readonly entry: Entry;
-  /** What the store gave with the entry, to ask it briefly whether it would do so again. */
-  held: object | undefined = undefined;
+  /** The store's, for the entry: whether it would give it again. */
+  ticket = 0;
   message: Buffer;
   logText: Buffer | undefined = undefined;
   logSplit = 0;
@@ -27,6 +26,7 @@ export class Prepared implements Outcome, Repeated {
   /** A connection still holds the message: it must not be written to. */
   isLent = false;
 
+  readonly entry: Entry;
   readonly rule: Rule;
   readonly repeated: Repeated = this;
   /** Where the message lies, with room for numbers to grow. */

@@ -110,13 +110,11 @@ export const openPrepared = ({ store, name, via, finish, finishAgain }: Prepared
       if (!asked.plain || place.prepared === undefined) return undefined;
       const prepared = kept(place, asked.taste);
       if (prepared === undefined) return undefined;
-      const { held } = prepared;
-      if (held !== undefined && isTrueAt(prepared, client.startMs) && store.stillGives(prepared.entry, held))
-        return prepared;
+      if (isTrueAt(prepared, client.startMs) && store.stands(prepared.ticket)) return prepared;
       const entry = store.get(place.key, asked.facts);
       if (entry !== prepared.entry || store.tierOf(entry) !== 'memory' || prepared.rule !== place.rule)
         return undefined;
-      prepared.held = place.key.held;
+      prepared.ticket = store.ticketOf(entry);
       return isUpToDate(prepared, client.startMs) ? prepared : undefined;
     },
 

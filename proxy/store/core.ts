@@ -11,6 +11,7 @@ import { Popularity } from './popularity.ts';
 import { Purges } from './purges.ts';
 import { Residents } from './residents.ts';
 import { Sieve } from './sieve.ts';
+import { Tickets } from './tickets.ts';
 import { Tombstones } from './tombstones.ts';
 import { Trouble } from './trouble.ts';
 
@@ -44,6 +45,7 @@ export class Core {
   readonly memory: MemoryTier;
   readonly residents: Residents;
   readonly popularity = new Popularity();
+  readonly tickets = new Tickets();
   readonly tombstones = new Tombstones();
   readonly purges = new Purges();
   readonly objects: Objects;
@@ -65,7 +67,7 @@ export class Core {
     this.isShared = options.workers > 1;
     this.objects = new Objects(options.freeHeads);
     this.sieve = new Sieve(cache.memory);
-    this.memory = new MemoryTier(this.sieve);
+    this.memory = new MemoryTier(this.sieve, this.tickets);
     this.residents = new Residents(this.sieve);
     this.trouble = new Trouble(log, count, clock);
   }

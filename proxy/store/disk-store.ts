@@ -104,8 +104,12 @@ export class DiskStore implements Store {
     return this.#lookup.get(key, request);
   }
 
-  stillGives(entry: Entry, held: object): boolean {
-    return this.#lookup.stillGives(entry, held);
+  ticketOf(_entry: Entry): number {
+    return this.#lookup.ticket();
+  }
+
+  stands(ticket: number): boolean {
+    return this.#lookup.stands(ticket);
   }
 
   tierOf(_entry: Entry): Tier {

@@ -23,6 +23,7 @@ export class Lookup {
   readonly #news: News;
   /** Where the last entry came from. */
   tier: Tier = 'memory';
+  #given: KeyNode | undefined;
   #lastMiss: { text: string; why: MissReason } | undefined;
 
   constructor(core: Core, news: News) {
@@ -40,20 +41,30 @@ export class Lookup {
         node.visited = true;
         popularity.hit(node.slot);
         this.tier = 'memory';
+        this.#given = node;
         return entry;
       }
     }
+    this.#given = undefined;
     return this.#load(key, request);
   }
 
-  /** From the node alone, and no more of it than one or two lines of the processor's cache. Popularity is left to `get`. */
-  stillGives(entry: Entry, held: object): boolean {
-    const { isShared, purges } = this.#core;
+  /** Of the entry given last, where it is the same for all who ask and from memory. */
+  ticket(): number {
+    const { tickets, purges } = this.#core;
+    const node = this.#given;
+    if (node === undefined || node.isGone || node.varies || node.epoch !== purges.epoch) return 0;
+    tickets.keepTo(purges.epoch);
+    if (!tickets.stands(node.ticket)) node.ticket = tickets.issue();
+    return node.ticket;
+  }
+
+  /** Popularity is left to `get`. */
+  stands(ticket: number): boolean {
+    const { isShared, purges, tickets } = this.#core;
     if (isShared) this.#news.hear();
-    const node = held as KeyNode;
-    if (node.first !== entry || node.isGone || node.varies || node.epoch !== purges.epoch) return false;
-    if (!node.visited) node.visited = true;
-    return true;
+    tickets.keepTo(purges.epoch);
+    return tickets.use(ticket);
   }
 
   /** By the pointer that the key kept from the last time, else by its text. Large nodes are not held by keys past their eviction. */

@@ -2,6 +2,7 @@ import type { RequestFacts } from '../policy/facts.ts';
 import { isInPreferredLanguage, variantMatches } from '../policy/vary.ts';
 import type { StoredEntry } from './codec.ts';
 import type { Resident, Sieve } from './sieve.ts';
+import type { Tickets } from './tickets.ts';
 
 /** Heap bytes of an entry and its node beside texts, lines and inline bodies; measured by bench/store/heap.ts. */
 const NODE_BYTES = 380;
@@ -21,6 +22,8 @@ export interface KeyNode extends Resident {
   epoch: number;
   /** No longer in memory: a key that still points here must look again. */
   isGone: boolean;
+  /** The one given out for it last; 0: none. */
+  ticket: number;
 }
 
 const NONE: readonly StoredEntry[] = Object.freeze([]);
@@ -40,9 +43,11 @@ export class MemoryTier {
   /** What a purge, an eviction or another worker changed is known by id. */
   readonly #byId = new Map<string, KeyNode>();
   readonly #sieve: Sieve;
+  readonly #tickets: Tickets;
 
-  constructor(sieve: Sieve) {
+  constructor(sieve: Sieve, tickets: Tickets) {
     this.#sieve = sieve;
+    this.#tickets = tickets;
   }
 
   get(text: string): KeyNode | undefined {
@@ -61,7 +66,7 @@ export class MemoryTier {
     for (const entry of entries) weight += weightOf(entry);
     // What a hit reads comes first, so that it lies in two lines of the processor's cache.
     const node: KeyNode = {
-      first, isGone: false, epoch, varies: others.length > 0 || first.vary.length > 0, slot, visited: false, text: key.text, id: key.id, others, weight, newer: undefined, older: undefined, owner: this,
+      first, isGone: false, epoch, ticket: 0, varies: others.length > 0 || first.vary.length > 0, slot, visited: false, text: key.text, id: key.id, others, weight, newer: undefined, older: undefined, owner: this,
     }; // biome-ignore format: the fields of a node
     this.#nodes.set(node.text, node);
     this.#byId.set(node.id, node);
@@ -88,10 +93,15 @@ export class MemoryTier {
     for (const text of [...this.#nodes.keys()]) this.drop(text);
   }
 
+  takeUse(item: Resident): boolean {
+    return this.#tickets.takeUse((item as KeyNode).ticket);
+  }
+
   forget(item: Resident): void {
     const node = item as KeyNode;
     const { text, id } = node;
     node.isGone = true;
+    this.#tickets.end(node.ticket);
     this.#nodes.delete(text);
     this.#byId.delete(id);
   }

@@ -38,6 +38,10 @@ export class Residents {
     if (this.#sieve.add(item)) this.#table.set(sha256, item);
   }
 
+  takeUse(): boolean {
+    return false;
+  }
+
   forget(item: Resident): void {
     this.#table.delete((item as ResidentBytes).sha256);
   }

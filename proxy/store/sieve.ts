@@ -1,11 +1,17 @@
-/** Something that takes room in memory. Whoever uses it sets `visited`: that is all a hit costs. */
+/** Something that takes room in memory. Whoever uses it sets `visited`, or has its owner know: that is all a hit costs. */
 export interface Resident {
   readonly weight: number;
   visited: boolean;
   newer: Resident | undefined;
   older: Resident | undefined;
-  /** Whom to tell that it had to go. */
-  readonly owner: { forget(item: Resident): void };
+  readonly owner: Owner;
+}
+
+export interface Owner {
+  /** Whether it was used in a way that does not set `visited`, since the last time this was asked. */
+  takeUse(item: Resident): boolean;
+  /** It had to go. */
+  forget(item: Resident): void;
 }
 
 /**
@@ -59,7 +65,7 @@ export class Sieve {
   // The one just added is spared, so that the hand, when it stands at the new end, does not take it at once.
   #evict(added: Resident): void {
     let at = this.#hand ?? this.#oldest!;
-    while (at.visited || at === added) {
+    while (at.owner.takeUse(at) || at.visited || at === added) {
       at.visited = false;
       at = at.newer ?? this.#oldest!;
     }

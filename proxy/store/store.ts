@@ -11,11 +11,10 @@ import type { MissReason } from '../policy/reasons.ts';
 export interface Store {
   /** The variant of `key` that answers `request`; synchronous, no I/O but LMDB's memory map. */
   get(key: Key, request: RequestFacts): Entry | undefined;
-  /**
-   * Whether `get` would give `entry` again, to whoever asks: a short answer to what `get` says in full. `held` is what the key
-   * holds after a `get` that gave it (Key.held); false, too, for what only `get` can tell.
-   */
-  stillGives(entry: Entry, held: object): boolean;
+  /** For the entry that `get` has just given: what `stands` is asked with; 0 where only `get` can tell. */
+  ticketOf(entry: Entry): number;
+  /** Whether `get` would give that very entry again, to whoever asks. It counts as a use of it. */
+  stands(ticket: number): boolean;
   /** Where the entry that `get` just gave came from. */
   tierOf(entry: Entry): Tier;
   /** Why `get` found nothing: first-seen, evicted, purged, vary, restart, corrupt … Called after a miss only. */

@@ -71,13 +71,12 @@ t.test('a purge by key: hard, soft, dry', async (t) => {
   await store.close();
 });
 
-t.test('the short answer is never yes where get would give anything else', async (t) => {
+t.test('a ticket stands as long as get gives the same, and never again', async (t) => {
   const { store } = await openIn(t.testdir(), { cache: { memory: '64KiB' } });
   const found = (k: Key) => {
     // the first may read it from the database, the second finds it in memory
     store.get(k, request());
-    const entry = store.get(k, request())!;
-    return { entry, held: k.held! };
+    return store.ticketOf(store.get(k, request())!);
   };
   const ends: [string, (k: Key) => unknown][] = [
     ['another is put', (k) => put(store, k, { body: 'new' })],
@@ -95,25 +94,35 @@ t.test('the short answer is never yes where get would give anything else', async
   for (const [name, end] of ends) {
     const k = key('/a');
     await put(store, k);
-    const { entry, held } = found(k);
-    for (let twice = 0; twice < 2; twice++) t.ok(store.stillGives(entry, held), `before ${name}`);
-    t.notOk(store.stillGives({ ...entry }, held), 'another entry');
+    const ticket = found(k);
+    for (let twice = 0; twice < 2; twice++) t.ok(store.stands(ticket), `before ${name}`);
     const done = end(k);
-    if (name !== 'no more room in memory') t.notOk(store.stillGives(entry, held), `at once: ${name}`);
+    if (name !== 'no more room in memory') t.notOk(store.stands(ticket), `at once: ${name}`);
     await done;
-    t.notOk(store.stillGives(entry, held), name);
+    t.notOk(store.stands(ticket), name);
   }
   await store.close();
 });
 
-t.test('nor where there are variants', async (t) => {
+t.test('what is used by its ticket is spared when room is made', async (t) => {
+  const { store } = await openIn(t.testdir(), { cache: { memory: '64KiB' } });
+  const k = key('/a');
+  await put(store, k);
+  const ticket = store.ticketOf(store.get(k, request())!);
+  for (let i = 0; i < 200; i++) {
+    t.ok(store.stands(ticket), `after ${i} others`);
+    await put(store, key(`/other/${i}`), { body: 'x'.repeat(1000) });
+  }
+  await store.close();
+});
+
+t.test('there is no ticket where there are variants', async (t) => {
   const { store } = await openIn(t.testdir());
   const k = key('/b');
   const english = request('Accept-Language', 'en');
   await put(store, k, { from: english, headers: ['Vary', 'Accept-Language'] });
-  const entry = store.get(k, english)!;
-  t.ok(k.held);
-  t.notOk(store.stillGives(entry, k.held!), 'which of them it is only get can tell');
+  t.equal(store.ticketOf(store.get(k, english)!), 0, 'which of them it is only get can tell');
+  t.notOk(store.stands(0));
   await store.close();
 });
 
