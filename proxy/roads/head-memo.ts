@@ -7,13 +7,17 @@ import { SeenOnce } from './seen-once.ts';
 
 const LINES = 32_768;
 const LINE_BYTES = 160;
-const BLOCKS = 512;
+const BLOCKS = 2048;
 const BLOCK_BYTES = 1024;
 
 /** Schemes with authorities that are told apart at a time; the oldest goes. */
 const SITES = 1024;
 
-/** Header lines and what they ask for, by method and rule. */
+/**
+ * Header lines and what they ask for, by method and rule. They are kept by their bytes from a word's start on, with up to three
+ * of the request line's end ahead of them, which are the same in all: copying them to where words begin cost more than keeping
+ * them four times. How many is part of what they are known by, so that nothing behind a line's end passes for a part of it.
+ */
 interface Block extends ScannedBlock {
   readonly scheme: 'http' | 'https';
   /** Number of its scheme and authority; never that of others. */
@@ -25,7 +29,7 @@ interface Block extends ScannedBlock {
  * What heads mean, by their bytes in two halves: the request line, since many clients ask for one target, and the header lines,
  * since one client sends the same with every target. A head whose halves were both seen and accepted before, together or with
  * others, needs no parsing; which is most of them (bench/hit.ts), and by halves they stay in the processor's cache.
- * Lines are kept from the second time on. Bounded: 5 MB for 32768 lines, 0.5 MB for 512 blocks; longer ones are parsed each time.
+ * Lines are kept from the second time on. Bounded: 5 MB for 32768 lines, 2 MB for 2048 blocks; longer ones are parsed each time.
  */
 export class HeadMemo implements Halves {
   readonly #front: Pick<Front, 'generation' | 'rules'>;
@@ -34,7 +38,6 @@ export class HeadMemo implements Halves {
   readonly #lines = new ByteMemo<Place>(LINES, LINE_BYTES);
   readonly #seen = new SeenOnce(LINES);
   readonly #blocks = new ByteMemo<Block>(BLOCKS, BLOCK_BYTES);
-  readonly #blockWords = new Int32Array(BLOCK_BYTES / 4);
   readonly #sites = new Map<string, number>(); // bounded by SITES
   #lastSite = 0;
   #generation: number;
@@ -56,12 +59,11 @@ export class HeadMemo implements Halves {
   find(end: number): boolean {
     if (this.#front.generation !== this.#generation) this.#clear();
     const lineEnd = this.#lineEnd(end);
-    const length = end - lineEnd;
-    if (lineEnd < 0 || length >= BLOCK_BYTES) return false;
-    copyWords(this.#words, lineEnd, length, this.#blockWords);
-    const block = this.#blocks.get(this.#blockWords, length, 0);
+    if (lineEnd < 0) return false;
+    const ahead = lineEnd & 3;
+    const block = this.#blocks.getUsual(this.#words, lineEnd >> 2, end - lineEnd + ahead, ahead);
     if (block === undefined) return false;
-    const place = this.#lines.get(this.#words, lineEnd, block.site) ?? this.#readLine(lineEnd, block);
+    const place = this.#lines.get(this.#words, 0, lineEnd, block.site) ?? this.#readLine(lineEnd, block);
     if (place === undefined) return false;
     this.#blockFound = block;
     this.place = place;
@@ -83,12 +85,12 @@ export class HeadMemo implements Halves {
   /** Right after a `find` that found nothing: what the scanner made of the same bytes. */
   put(scanned: ScannedHead, scheme: 'http' | 'https'): void {
     const lineEnd = this.#lineEnd(scanned.length);
-    const length = scanned.length - lineEnd;
-    if (length >= BLOCK_BYTES) return;
+    const ahead = lineEnd & 3;
+    const length = scanned.length - lineEnd + ahead;
     const { authority, rawHeaders, close, personal } = scanned;
-    copyWords(this.#words, lineEnd, length, this.#blockWords);
     const site = this.#siteOf(scheme, authority);
-    this.#blocks.put(this.#blockWords, length, 0, { authority, rawHeaders, close, personal, scheme, site, asked: [] });
+    const block: Block = { authority, rawHeaders, close, personal, scheme, site, asked: [] };
+    this.#blocks.put(this.#words, lineEnd >> 2, length, ahead, block);
   }
 
   /** A line not seen before in front of a block that was: only the line is scanned. */
@@ -97,7 +99,7 @@ export class HeadMemo implements Halves {
     const target = this.#bytes.toString('latin1', this.#bytes[0] === H ? 5 : 4, lineEnd - LINE_REST);
     const place = placeOf(scheme, authority, target, this.#front.rules(scheme));
     // A miss that nobody asks for again left 1 kB here: a mark-compact every 3,000 of them (bench/paths.ts)
-    if (this.#seen.isSecond(this.#words, lineEnd)) this.#lines.put(this.#words, lineEnd, site, place);
+    if (this.#seen.isSecond(this.#words, lineEnd)) this.#lines.put(this.#words, 0, lineEnd, site, place);
     return place;
   }
 
@@ -114,8 +116,15 @@ export class HeadMemo implements Halves {
 
   /** Behind the first line feed; -1 where there is none. */
   #lineEnd(end: number): number {
-    const bytes = this.#bytes;
-    for (let at = 0; at < end; at++) if (bytes[at] === LF) return at + 1;
+    const words = this.#words;
+    for (let i = 0; i * 4 < end; i++) {
+      const word = words[i]! ^ LINE_FEEDS;
+      // the lowest byte that is zero leaves its highest bit; what is above it may be wrong
+      const zero = ((word - ONES) | 0) & ~word & HIGH_BITS;
+      if (zero === 0) continue;
+      const at = i * 4 + ((31 - Math.clz32(zero & -zero)) >> 3);
+      return at < end ? at + 1 : -1;
+    }
     return -1;
   }
 
@@ -135,24 +144,9 @@ const askedFor = ({ asked, rawHeaders }: Block, method: string, rule: Rule): Ask
   return made;
 };
 
-/** The `length` bytes from `start` on, moved to where words begin; bytes behind them may be anything. Buffer.copy makes a view each time. */
-const copyWords = (from: Int32Array, start: number, length: number, to: Int32Array): void => {
-  const first = start >> 2;
-  const count = (length + 3) >> 2;
-  const shift = (start & 3) * 8;
-  if (shift === 0) {
-    for (let i = 0; i < count; i++) to[i] = from[first + i]!;
-    return;
-  }
-  let word = from[first]!;
-  for (let i = 0; i < count; i++) {
-    const next = from[first + i + 1]!;
-    to[i] = (word >>> shift) | (next << (32 - shift));
-    word = next;
-  }
-};
-
-const LF = 10;
+const LINE_FEEDS = 0x0a0a0a0a;
+const ONES = 0x01010101;
+const HIGH_BITS = 0x80808080 | 0;
 const H = 72;
 const MOST_SITES = 2 ** 31 - 1;
 /** Bytes of ` HTTP/1.1` and its CRLF. */
