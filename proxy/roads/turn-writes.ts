@@ -9,17 +9,25 @@ export interface Pending {
  * the processor's caches. Bounded: one answer per connection.
  */
 export class TurnWrites {
-  #waiting: Pending[] = [];
-  #spare: Pending[] = [];
+  // Both keep the room they once had: emptied they would be made anew each turn.
+  #waiting: (Pending | undefined)[] = [];
+  #spare: (Pending | undefined)[] = [];
+  #count = 0;
   readonly #flushAll = () => {
     const now = this.#waiting;
+    const count = this.#count;
     this.#waiting = this.#spare;
-    for (let i = 0; i < now.length; i++) now[i]!.flush();
-    now.length = 0;
     this.#spare = now;
+    this.#count = 0;
+    for (let i = 0; i < count; i++) {
+      const pending = now[i]!;
+      now[i] = undefined;
+      pending.flush();
+    }
   };
 
   add(pending: Pending): void {
-    if (this.#waiting.push(pending) === 1) setImmediate(this.#flushAll);
+    this.#waiting[this.#count] = pending;
+    if (++this.#count === 1) setImmediate(this.#flushAll);
   }
 }
