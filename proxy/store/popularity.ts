@@ -4,7 +4,7 @@ const MOST = 3;
 /**
  * How often things were asked for lately, two bits each, four to a byte, by digest: 4 MiB whatever the number of entries; of
  * a million, one in seventeen shares its place with another. Eviction spares what was asked for and counts it down; a hit
- * costs one byte read in memory and, until it is counted to three, one written; none on disk.
+ * that asks in full (Lookup.get) costs one byte read in memory and, until it is counted to three, one written; none on disk.
  */
 export class Popularity {
   readonly #counts = new Uint8Array(SLOTS / 4);
