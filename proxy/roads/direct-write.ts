@@ -1,7 +1,9 @@
 import type { Socket } from 'node:net';
 
-/** A write under way, as node's own class for it; it becomes the handle's only where the kernel did not take all at once. */
+/** A write, as node's own class for it; it becomes the handle's only where the kernel did not take all at once. */
 interface WriteRequest {
+  /** FREE until it is the handle's. */
+  getAsyncId(): number;
   oncomplete?: (status: number) => void;
   /** Keeps the bytes where they are while the handle reads them. */
   buffer?: Buffer;
@@ -9,9 +11,9 @@ interface WriteRequest {
 
 interface Handle {
   writeBuffer(request: WriteRequest, bytes: Buffer): number;
-  /** Bytes the kernel has yet to take. */
-  readonly writeQueueSize: number;
 }
+
+const FREE = -1;
 
 /** unable: nothing was done; sent: the kernel has all of it; waiting: `done` is called when it has; failed: the connection is lost. */
 export type Written = 'unable' | 'sent' | 'waiting' | 'failed';
@@ -27,37 +29,38 @@ let idle: WriteRequest | undefined;
  * is written, so both ways may be taken in turn; not where a layer such as TLS lies between.
  */
 export const writeDirect = (socket: Socket, bytes: Buffer, done: (isLost: boolean) => void): Written => {
-  // what the stream holds back itself comes first, and what it has closed is closed
-  if (socket.writableLength > 0 || !socket.writable) return 'unable';
   const handle = (socket as Socket & { _handle?: unknown })._handle;
+  // what the stream holds back itself comes first, and what it has closed is closed
+  if (socket.writableLength > 0 || !socket.writable || !handle) return 'unable';
   if (idle === undefined) {
     if (isWritable(handle)) learn(handle);
     return 'unable';
   }
   const request = idle;
-  if ((handle as Handle).writeBuffer(request, bytes) !== 0) return 'failed';
-  if ((handle as Handle).writeQueueSize === 0) return 'sent';
+  const error = (handle as Handle).writeBuffer(request, bytes);
+  // Not by the handle's queue: it may be empty again while the request is still the handle's.
+  if (error === 0 && request.getAsyncId() === FREE) return 'sent';
   idle = new Request!();
+  if (error !== 0) return 'failed';
   request.buffer = bytes;
   request.oncomplete = (status) => done(status < 0);
   return 'waiting';
 };
 
 const isWritable = (handle: unknown): handle is Handle =>
-  typeof handle === 'object' &&
-  handle !== null &&
-  'writeBuffer' in handle &&
-  typeof handle.writeBuffer === 'function' &&
-  'writeQueueSize' in handle &&
-  typeof handle.writeQueueSize === 'number';
+  typeof handle === 'object' && handle !== null && 'writeBuffer' in handle && typeof handle.writeBuffer === 'function';
 
 /** Looks at the next request that node makes for `handle`. */
 const learn = (handle: Handle): void => {
   handle.writeBuffer = (request, bytes) => {
     Reflect.deleteProperty(handle, 'writeBuffer');
-    if (request.constructor.name === 'WriteWrap') {
-      Request = request.constructor as new () => WriteRequest;
-      idle = new Request();
+    const Found = request.constructor as new () => WriteRequest;
+    if (Found.name === 'WriteWrap' && typeof request.getAsyncId === 'function') {
+      const made = new Found();
+      if (made.getAsyncId() === FREE) {
+        Request = Found;
+        idle = made;
+      }
     }
     return handle.writeBuffer(request, bytes);
   };
