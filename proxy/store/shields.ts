@@ -127,7 +127,7 @@ export class Shields {
         view.state.shieldBytes += size;
         view.goneShields.delete(name);
         this.#makeRoom(view, name);
-      });
+      }, true); // a client waits for it
     } catch (error) {
       trouble.report('trouble', error, 'a shield could not be stored');
       return undefined;

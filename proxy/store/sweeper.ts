@@ -99,7 +99,7 @@ export class Sweeper {
     let start: Buffer | undefined = Buffer.alloc(16);
     while (start && !this.#closed) {
       const from: Buffer = start;
-      const step = await disk()?.run((view) => this.#step(view, from));
+      const step = await disk()?.run((view) => this.#step(view, from), this.#hurry);
       if (!step) return total;
       for (const name of ['walked', 'expired', 'purged', 'corrupt'] as const) total[name] += step.report[name];
       for (const [seq, count] of step.report.hits) total.hits.set(seq, (total.hits.get(seq) ?? 0) + count);
@@ -109,7 +109,7 @@ export class Sweeper {
       else await new Promise((resolve) => setTimeout(resolve, BREATH_MS));
     }
     if (this.#closed) return total;
-    await disk()?.run((view) => this.#close(view, open));
+    await disk()?.run((view) => this.#close(view, open), this.#hurry);
     purges.close(open);
     this.#hurry = purges.openRows.length > 0;
     let shieldAt: Buffer | undefined = Buffer.alloc(32);
