@@ -115,27 +115,33 @@ export const open = (
   });
 };
 
-/** Puts under way at once, and begun in one turn of the event loop: as many as a busy front door has fills. */
-const UNDER_WAY = 1024;
+/** Puts under way at once, and begun in one turn of the event loop: more than one batch takes, as many as a busy front door has. */
+const UNDER_WAY = 4096;
 const PER_TURN = 16;
 
 /** Fills entries [from, to) through the real write path; returns how long it took in ms. */
 export const fill = async (store: Store, from: number, to: number): Promise<number> => {
   const started = performance.now();
-  const underWay = new Set<Promise<void>>();
+  let underWay = 0;
   let refused: string | undefined;
+  let onSettled = () => {};
+  const settled = () =>
+    new Promise<void>((resolve) => {
+      onSettled = resolve;
+    });
   for (let i = from; i < to && refused === undefined; i++) {
     const now = Date.now();
     const { key, entry } = entryOf(i, await shieldOf(store, i, now), now);
-    const put: Promise<void> = store.put(key, entry, store.beginFill(key)).then((result) => {
-      underWay.delete(put);
+    underWay++;
+    void store.put(key, entry, store.beginFill(key)).then((result) => {
+      underWay--;
       if (result !== 'stored') refused = result;
+      onSettled();
     });
-    underWay.add(put);
     if (i % PER_TURN === 0) await new Promise(setImmediate);
-    while (underWay.size >= UNDER_WAY) await Promise.race(underWay);
+    while (underWay >= UNDER_WAY) await settled();
   }
-  await Promise.all(underWay);
+  while (underWay > 0) await settled();
   if (refused !== undefined) throw new Error(`not stored: ${refused}`);
   return performance.now() - started;
 };

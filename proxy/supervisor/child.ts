@@ -11,7 +11,9 @@ import type { FromChild, Place, ToChild } from './messages.ts';
  * million badges 205 MiB of its own, against 168 (bench/hit.ts, bench/store.ts). A smaller one costs misses.
  *
  * And no more threads beside the event loop's than there are processors, nor than V8's own four: they collect garbage and compile, and
- * on one core the loop waits for each of them in turn, four milliseconds at a time (bench/trouble.ts: hits waited 17 to 32 ms).
+ * on one core the loop waits for each of them in turn, four milliseconds at a time (bench/trouble.ts: hits waited 17 to 32 ms). Without
+ * any (`--single-threaded-gc`) a hit costs no less, and marking holds the loop for 26 ms at a stretch while the store fills, against
+ * 10 (bench/store.ts).
  */
 export const CHILD_FLAGS: readonly string[] = [
   '--max-semi-space-size=8',
