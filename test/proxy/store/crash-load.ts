@@ -3,6 +3,8 @@ import { type Answer, ask } from '../../helpers/front-door.ts';
 import { contentOf, opened, type Pages, partOf, uris } from './crash-pages.ts';
 
 const CLIENTS = 6;
+/** A fill is answered before its commit. What was fetched so shortly before a kill may be among the last that were not written yet. */
+const UNWRITTEN_MS = 250;
 /** A purge that got no receipt may have been carried out or not. */
 interface Purge {
   readonly hits: (uri: string) => boolean;
@@ -23,6 +25,9 @@ export class CrashLoad {
   readonly #floor = new Map<string, number>();
   /** URIs seen as a hit since their last purge. */
   readonly #hits = new Set<string>();
+  /** When each was fetched last, by the monotonic clock, and when a process was killed in this round. */
+  readonly #filledMs = new Map<string, number>();
+  #killedMs: number[] = [];
   readonly #unsettled = new Set<Purge>(); // at most one a client
   /** What must never be. */
   readonly wrong: string[] = [];
@@ -56,6 +61,11 @@ export class CrashLoad {
     while (total() < enough) await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
+  /** Told right after a process was killed. */
+  killed(): void {
+    this.#killedMs.push(performance.now());
+  }
+
   /** Resolves when the last answer has come or broken off. */
   async stop(): Promise<void> {
     this.#isOn = false;
@@ -82,6 +92,7 @@ export class CrashLoad {
     if (serial <= floor) this.wrong.push(`${uri}: serial ${serial}, purged at ${floor}`);
     const isHit = String(answer.headers['cache-status']).includes('; hit');
     this.counts[isHit ? 'hits' : 'fills']++;
+    if (!isHit) this.#filledMs.set(uri, performance.now());
     if (isHit && serial > (this.#floor.get(uri) ?? 0)) this.#hits.add(uri);
     return { isHit };
   }
@@ -123,14 +134,22 @@ export class CrashLoad {
   /** Asks for all that was seen as a hit: how many are gone, though no purge hit them. */
   async missing(door: { port: number; admin: number }): Promise<{ asked: number; gone: number }> {
     this.#door = door;
-    const known = [...this.#hits].filter((uri) => ![...this.#unsettled].some(({ hits }) => hits(uri)));
+    const known = [...this.#hits].filter(
+      (uri) => ![...this.#unsettled].some(({ hits }) => hits(uri)) && this.#isWritten(uri),
+    );
     this.#unsettled.clear();
     this.#hits.clear();
+    this.#killedMs = [];
     let gone = 0;
     for (let at = 0; at < known.length; at += CLIENTS) {
       const answers = await Promise.all(known.slice(at, at + CLIENTS).map((uri) => this.get(uri)));
       gone += answers.filter((answer) => answer?.isHit === false).length;
     }
     return { asked: known.length, gone };
+  }
+
+  #isWritten(uri: string): boolean {
+    const filledMs = this.#filledMs.get(uri) ?? Number.NEGATIVE_INFINITY;
+    return this.#killedMs.every((atMs) => filledMs > atMs || filledMs < atMs - UNWRITTEN_MS);
   }
 }

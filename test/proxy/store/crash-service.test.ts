@@ -88,6 +88,7 @@ log: { access: '${dir}/access.ndjson', level: info }
     const processes = [supervisor, ...workersOf(supervisor)];
     const victim = processes[(round * 7 + 1) % processes.length]!;
     process.kill(victim, 'SIGKILL');
+    load.killed();
     sum.killed[victim === supervisor ? 'supervisor' : 'worker']++;
     if (victim !== supervisor) {
       // The others go on meanwhile, then all end at once.
@@ -95,6 +96,7 @@ log: { access: '${dir}/access.ndjson', level: info }
       const all = [supervisor, ...workersOf(supervisor)];
       processes.push(...all);
       for (const pid of all) process.kill(pid, 'SIGKILL');
+      load.killed();
     }
     await load.stop();
     while (processes.some(isThere)) await rest(5);
