@@ -1,14 +1,9 @@
 import type { Entry } from '../entry.ts';
 import type { ByteWriter } from './bytes.ts';
-import { type HeadLine, type HeadTag, HOLE } from './head.ts';
+import { type Head, type HeadLine, type HeadTag, HOLE } from './head.ts';
 
 /** A head as its entries are taken apart by it. */
-export interface Shape {
-  readonly status: number;
-  readonly lines: readonly HeadLine[];
-  readonly tags: readonly HeadTag[];
-  readonly keyPrefix: string;
-  readonly vary: readonly string[];
+export interface Shape extends Omit<Head, 'forms'> {
   readonly bytes: Buffer;
   readonly hash: Buffer;
 }

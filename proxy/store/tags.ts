@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import type { View } from './view.ts';
 
@@ -69,18 +70,12 @@ export const removeFromTag = (view: View, tag: string, id: string, purgeSeq: num
 export const prefixOf = (id: string): string => id.slice(0, PREFIX_BYTES * 2);
 
 // Eight bytes: two tags that share them are counted and purged together, which happens once in 10^10 at a million tags.
-const tagKey = (tag: string): Buffer => {
-  let key = tagKeys.get(tag);
-  if (key === undefined) {
-    key = Buffer.from(hash('sha256', tag, 'hex').slice(0, 16), 'hex');
-    if (tagKeys.size >= TAG_KEYS) tagKeys.clear();
-    tagKeys.set(tag, key);
-  }
-  return key;
-};
+const tagKey = (tag: string): Buffer => tagKeys.memo(tag);
 /** Of tags that come with every other put. */
-const TAG_KEYS = 256;
-const tagKeys = new Map<string, Buffer>();
+const tagKeys = new LRUCache<string, Buffer>({
+  max: 256,
+  memoMethod: (tag) => Buffer.from(hash('sha256', tag, 'hex').slice(0, 16), 'hex'),
+});
 
 const encode = (row: TagRow): Buffer => {
   const out = new ByteWriter();

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import type { AccessRecord } from '../../../logs/record.ts';
 import { type FrontDoor, frontDoor } from '../../helpers/front-door.ts';
 import { type Script, scriptedOrigin } from '../../helpers/scripted-origin.ts';
@@ -166,7 +166,8 @@ t.test('clients of several codings each get their own form, at every second and 
   t.equal(origin.seen.length, 2);
 });
 
-t.test('pipelined hits while the second changes are each whole and true', async (t) => {
+/** A hit of 9 kB, made already. */
+const largeHit = async (t: Test) => {
   const body = `<svg>${'y'.repeat(9000)}</svg>`;
   const origin = await scriptedOrigin(
     t,
@@ -176,6 +177,11 @@ t.test('pipelined hits while the second changes are each whole and true', async 
   const door = await frontDoor(t, origin.url, { rules: [RULE], clock });
   await get(door, '/a');
   await get(door, '/a');
+  return { door, clock, body };
+};
+
+t.test('pipelined hits while the second changes are each whole and true', async (t) => {
+  const { door, clock, body } = await largeHit(t);
   const ticking = setInterval(() => {
     clock.now += 700;
   }, 1);
@@ -196,15 +202,7 @@ t.test('pipelined hits while the second changes are each whole and true', async 
 });
 
 t.test('a client that reads late gets each answer as it was made, while the second changes', async (t) => {
-  const body = `<svg>${'y'.repeat(9000)}</svg>`;
-  const origin = await scriptedOrigin(
-    t,
-    answering(() => body),
-  );
-  const clock = { now: 1_735_689_600_000 };
-  const door = await frontDoor(t, origin.url, { rules: [RULE], clock });
-  await get(door, '/a');
-  await get(door, '/a');
+  const { door, clock, body } = await largeHit(t);
   const socket = connect(door.port, '127.0.0.1').pause().setNoDelay();
   await once(socket, 'connect');
   const asked = 600;
