@@ -1,4 +1,5 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { isAlive } from '../../config/process-state.ts';
 
 /** So many starts without a clean end within the window, and what the folder holds is believed to be the reason. */
 const UNCLEAN_STARTS = 5;
@@ -17,7 +18,8 @@ export const openDisposable = <T>(
   const marker = `${path}.starts`;
   const { opening, starts } = readMarker(marker);
   const recent = starts.filter((startMs) => startMs > nowMs - WINDOW_MS && startMs <= nowMs);
-  const isSuspect = (opening !== undefined && !isAlive(opening)) || recent.length >= UNCLEAN_STARTS;
+  const isSuspect =
+    (opening !== undefined && (opening === process.pid || !isAlive(opening))) || recent.length >= UNCLEAN_STARTS;
   const kept = isSuspect ? [] : recent;
   if (isSuspect) putAside(path);
   mkdirSync(path, { recursive: true });
@@ -50,14 +52,6 @@ const readMarker = (marker: string): { opening: number | undefined; starts: read
       .filter((line) => /^\d+$/.test(line))
       .map(Number),
   };
-};
-
-const isAlive = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0) && pid !== process.pid;
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM';
-  }
 };
 
 const putAside = (path: string): void => {

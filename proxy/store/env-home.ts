@@ -9,8 +9,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { isAlive } from '../../config/process-state.ts';
 import { damageIn } from './database-check.ts';
-import { isAlive } from './files.ts';
 
 /** Raised when a record, a row or a file is laid out otherwise: older folders are set aside, not read. */
 export const FORMAT = 'v1';

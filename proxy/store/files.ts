@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { mkdir, readdir, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isAlive } from '../../config/process-state.ts';
 
 const HEX = /^[0-9a-f]{64}$/;
 const STRAY_MS = 10 * 60_000;
@@ -83,14 +84,4 @@ export class Files {
 
 const ignoreAbsent = (error: NodeJS.ErrnoException) => {
   if (error.code !== 'ENOENT') throw error;
-};
-
-export const isAlive = (pid: number): boolean => {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 };

@@ -1,3 +1,4 @@
+import { isAlive } from '../../config/process-state.ts';
 import type { Bus } from '../bus.ts';
 import type { Disk } from './disk.ts';
 import type { View } from './view.ts';
@@ -11,14 +12,6 @@ interface Waiting {
 
 /** How often those who wait look whether the holder still lives. */
 const LOOK_MS = 250;
-
-const isAlive = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-};
 
 const isReleased = (message: { type: string }): message is { type: string; id: string } =>
   message.type === 'lacquer:released' && 'id' in message && typeof message.id === 'string';

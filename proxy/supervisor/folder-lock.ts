@@ -1,5 +1,6 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isAlive, startTicksOf } from '../../config/process-state.ts';
 
 const LOCK_NAME = 'lacquer.lock';
 
@@ -24,7 +25,7 @@ export const lockFolder = (folder: string): (() => void) => {
   const own = `${path}.${process.pid}`;
   writeFileSync(
     own,
-    `${JSON.stringify({ pid: process.pid, ticks: startTicks(process.pid) ?? '', since: new Date().toISOString() })}\n`,
+    `${JSON.stringify({ pid: process.pid, ticks: startTicksOf(process.pid) ?? '', since: new Date().toISOString() })}\n`,
   );
   try {
     takeOver(folder, path, own);
@@ -41,7 +42,7 @@ const takeOver = (folder: string, path: string, own: string): void => {
   for (let attempt = 0; attempt < 3; attempt++) {
     if (linked(own, path)) return;
     const holder = read(path);
-    if (holder && isAlive(holder))
+    if (holder && isHeld(holder))
       throw new LockedError(`${folder} is in use by lacquer, process ${holder.pid}, since ${holder.since}`);
     setAside(path, holder);
   }
@@ -64,7 +65,7 @@ const setAside = (path: string, stale: Holder | undefined): void => {
   try {
     renameSync(path, aside);
     const moved = read(aside);
-    if (moved && moved.pid !== stale?.pid && isAlive(moved)) linkSync(aside, path);
+    if (moved && moved.pid !== stale?.pid && isHeld(moved)) linkSync(aside, path);
     unlinkSync(aside);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -85,28 +86,8 @@ const read = (path: string): Holder | undefined => {
 };
 
 /** The lock's own pid is never another holder: in a container every start may be the same number. */
-const isAlive = ({ pid, ticks }: Holder): boolean => {
-  if (pid === process.pid || !isRunning(pid)) return false;
-  const now = startTicks(pid);
+const isHeld = ({ pid, ticks }: Holder): boolean => {
+  if (pid === process.pid || !isAlive(pid)) return false;
+  const now = startTicksOf(pid);
   return now === undefined || ticks === '' || now === ticks;
-};
-
-const isRunning = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-};
-
-/** undefined where there is no /proc. */
-const startTicks = (pid: number): string | undefined => {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The command in parentheses may hold blanks; field 22 is the 20th after it.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return undefined;
-  }
 };
