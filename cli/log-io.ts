@@ -4,8 +4,8 @@ import { FORMATS, type Format } from '../logs/format.ts';
 import { InputError } from '../logs/input-error.ts';
 import type { Place, ReadStats } from '../logs/read.ts';
 import { readLogs } from '../logs/read.ts';
+import type { Unneeded } from '../logs/record-fields.ts';
 import type { Row } from '../logs/row.ts';
-import type { Unneeded } from '../logs/scan-record.ts';
 import { findSources } from '../logs/sources.ts';
 
 /** Where a command writes and what time it is; tests give their own. */

@@ -1,8 +1,9 @@
 import { parseCombined } from './combined.ts';
 import type { Interner } from './intern.ts';
 import type { Parsed } from './parse-record.ts';
+import type { Unneeded } from './record-fields.ts';
 import type { Row } from './row.ts';
-import { recordScanner, type Unneeded } from './scan-record.ts';
+import { recordScanner } from './scan-record.ts';
 import { parseTsv, readTsvHeader, type TsvColumns } from './tsv.ts';
 
 export const FORMATS = ['auto', 'ndjson', 'combined', 'tsv'] as const;

@@ -2,8 +2,8 @@ import { type Format, lineParser } from './format.ts';
 import { InputError } from './input-error.ts';
 import { Interner } from './intern.ts';
 import { LineCutter } from './lines.ts';
+import type { Unneeded } from './record-fields.ts';
 import { emptyRow, type Row } from './row.ts';
-import type { Unneeded } from './scan-record.ts';
 import { readPieces, type Source } from './sources.ts';
 
 /** A line and where it stands, for messages. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { makeLog } from '../../bench/log-maker.ts';
@@ -270,46 +270,6 @@ t.test('check: schema, gaps, a clock set back, a torn end', async (t) => {
     findings: [{ line: 3 }, { line: 4, problem: /^us: / }, { line: 5 }],
   });
   t.equal((await lacquer(['logs', 'check', log])).code, 0);
-});
-
-t.test('report: one file, readable without script, whatever the log holds', async (t) => {
-  const folder = t.testdir({});
-  const file = join(folder, 'hostile.ndjson');
-  const bad = '</script><script>alert(1)</script>"\'&<b>';
-  writeFileSync(
-    file,
-    chunks.join('') +
-      `${record({ req: { url: `/${bad}`, headers: { 'user-agent': bad, referer: bad } }, route: bad, package: bad, cache: { status: 'MISS', why: 'first-seen' } })}\n`.repeat(
-        400,
-      ),
-  );
-  t.equal((await lacquer(['logs', 'report', file, '-o', join(folder, 'out', 'r.html'), '--title', bad])).code, 0);
-  const html = readFileSync(join(folder, 'out', 'r.html'), 'utf8');
-  t.ok(html.length < 400_000, `${html.length} bytes`);
-  t.equal(html.match(/<script/g)!.length, 1, 'the figures as JSON, nothing that runs');
-  t.notMatch(html, /<b>"|alert\(1\)<\/script>|src=|href=|url\(|@import|undefined|NaN/);
-  t.ok(
-    JSON.parse(/<script type="application\/json" id="data">(.*?)<\/script>/s.exec(html)![1]!).summary.requests > 6000,
-  );
-  for (const title of [
-    'Over time',
-    'Service time',
-    'Why not from the cache',
-    'Who asks',
-    'Most missed',
-    'Dearest at the origin',
-    'By route',
-    'Origin',
-    'Age at serve',
-    'Referrers',
-    'What if the ttl were another',
-    'Notes on the data',
-  ])
-    t.match(html, `<h2>${title}</h2>`);
-  t.match(html, /prefers-color-scheme:dark/);
-  const nasa = (await lacquer(['logs', 'report', NASA, '-o', '-'])).out;
-  t.match(nasa, '30,297 requests for 1,739 keys');
-  t.notMatch(nasa, /undefined|NaN/);
 });
 
 t.test('stdin is read like a file, gzip or not, by the program itself', async (t) => {
