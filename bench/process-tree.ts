@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { statFields } from '../config/process-state.ts';
 
 /** Clock ticks of /proc per second; the kernel's USER_HZ. */
 const TICKS = 100;
@@ -10,14 +11,8 @@ interface Stat {
 }
 
 const statOf = (pid: number): Stat | undefined => {
-  let text: string;
-  try {
-    text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  } catch {
-    return undefined; // ended between the look at /proc and this one
-  }
-  // the name may hold spaces and brackets: fields count from behind it
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const fields = statFields(pid);
+  if (fields === undefined) return undefined; // ended between the look at /proc and this one
   // user, system, and the same of children that have ended
   return { pid, parent: Number(fields[1]), ticks: [11, 12, 13, 14].reduce((sum, i) => sum + Number(fields[i]), 0) };
 };

@@ -3,25 +3,18 @@ import { readFileSync } from 'node:fs';
 /** PF_EXITING of include/linux/sched.h, in field 9 of /proc/PID/stat. */
 const EXITING = 0x4;
 
-/** What proc(5) says of a process in /proc/PID/stat; undefined where there is no such file (no process, or no Linux). */
-interface Stat {
-  /** R, S, D, T, Z or X. */
-  readonly state: string;
-  readonly flags: number;
-  readonly startTicks: string;
-}
-
-const statOf = (pid: number): Stat | undefined => {
-  let text: string;
+/**
+ * /proc/PID/stat from the state on, which is field 3 of proc(5): field N is at N - 3. undefined for a process that is gone or hidden
+ * from this user, and where there is no /proc.
+ */
+export const statFields = (pid: number): readonly string[] | undefined => {
   try {
-    text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The command in parentheses may hold blanks and parentheses itself.
+    return text.slice(text.lastIndexOf(')') + 2).split(' ');
   } catch {
-    // Gone, hidden from this user, or no /proc: whoever asks goes by the signal then.
     return undefined;
   }
-  // The command in parentheses may hold blanks and parentheses; the state is field 3, the first after it.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { state: fields[0] ?? '', flags: Number(fields[6]), startTicks: fields[19] ?? '' };
 };
 
 /**
@@ -35,9 +28,11 @@ export const isAlive = (pid: number): boolean => {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
   }
-  const stat = statOf(pid);
-  return stat === undefined || !(stat.state === 'Z' || stat.state === 'X' || (stat.flags & EXITING) !== 0);
+  const fields = statFields(pid);
+  if (fields === undefined) return true;
+  const [state, , , , , , flags] = fields;
+  return !(state === 'Z' || state === 'X' || (Number(flags) & EXITING) !== 0);
 };
 
-/** Start of a process in clock ticks since boot (field 22): a number is used again, this is not. undefined without /proc. */
-export const startTicksOf = (pid: number): string | undefined => statOf(pid)?.startTicks;
+/** Start of a process in clock ticks since boot (field 22): a number is used again, this is not. undefined as in `statFields`. */
+export const startTicksOf = (pid: number): string | undefined => statFields(pid)?.[19];

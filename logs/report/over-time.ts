@@ -44,6 +44,17 @@ const configMarks = (s: SummaryResult, top: number, bottom: number): string => {
     .join('');
 };
 
+/** What a stretch tells whoever points at it, from its moment on. */
+const hoversOf = (s: SummaryResult, top: number, bottom: number, tell: (stretch: Stretch) => string): string[] => {
+  const { from, to } = spanOf(s);
+  const x = linear(from, to, LEFT, W - RIGHT);
+  return s.stretches.map((stretch) => {
+    const left = x(stretch.startMs);
+    const text = `${momentText(stretch.startMs)}\n${tell(stretch)}`;
+    return rect(left, top, x(stretch.startMs + s.stretchMs) - left, bottom - top, 'class="hover"', text);
+  });
+};
+
 /** Stacked areas of dispositions, requests a second, and the hit ratio as a line over them. */
 export const dispositionsOverTime = (s: SummaryResult): string => {
   const H = 300;
@@ -68,15 +79,12 @@ export const dispositionsOverTime = (s: SummaryResult): string => {
   const hit = s.stretches
     .filter(({ requests }) => requests > 0)
     .map((stretch): Point => [x(middle(s, stretch)), share(hitShare(stretch))]);
-  const hovers = s.stretches.map((stretch) =>
-    rect(
-      x(stretch.startMs),
-      top,
-      x(stretch.startMs + s.stretchMs) - x(stretch.startMs),
-      bottom - top,
-      'class="hover"',
-      `${momentText(stretch.startMs)}\n${count(stretch.requests)} requests, hit ${percent(hitShare(stretch), 1)}\n${used.map(({ word, i }) => `${word} ${count(stretch.byStatus[i]!)}`).join('  ')}`,
-    ),
+  const hovers = hoversOf(
+    s,
+    top,
+    bottom,
+    (stretch) =>
+      `${count(stretch.requests)} requests, hit ${percent(hitShare(stretch), 1)}\n${used.map(({ word, i }) => `${word} ${count(stretch.byStatus[i]!)}`).join('  ')}`,
   );
   return drawing(
     W,
@@ -134,15 +142,12 @@ export const originOverTime = (s: SummaryResult): string => {
       (stretch) =>
         `<circle cx="${x(middle(s, stretch)).toFixed(1)}" cy="${bottom - 5}" r="${Math.min(8, 2.5 + Math.log10(stretch.errors) * 2).toFixed(1)}" class="error"/>`,
     );
-  const hovers = s.stretches.map((stretch) =>
-    rect(
-      x(stretch.startMs),
-      top,
-      x(stretch.startMs + s.stretchMs) - x(stretch.startMs),
-      bottom - top,
-      'class="hover"',
-      `${momentText(stretch.startMs)}\n${count(stretch.fetches)} fetches, mean ${microsText(mean(stretch))}\n${count(stretch.errors)} answers 5xx`,
-    ),
+  const hovers = hoversOf(
+    s,
+    top,
+    bottom,
+    (stretch) =>
+      `${count(stretch.fetches)} fetches, mean ${microsText(mean(stretch))}\n${count(stretch.errors)} answers 5xx`,
   );
   return drawing(
     W,
