@@ -3,7 +3,6 @@ import { cfgHash } from '../config/hash.ts';
 import { maskSecrets } from '../config/mask.ts';
 import type { Config } from '../config/schema.ts';
 import type { Bus } from './bus.ts';
-import type { Client } from './client.ts';
 import { systemClock } from './clock.ts';
 import { openContent } from './content.ts';
 import { openEdge } from './edge/edge.ts';
@@ -17,16 +16,16 @@ import { openCompressor } from './fills/compressor.ts';
 import { openFills, openHitForMiss } from './fills/fills.ts';
 import { openGates } from './fills/gate.ts';
 import { openUpstream } from './fills/origin-roads.ts';
-import type { Front, Halves, Metrics, RefusedRequest } from './front.ts';
+import type { Front, Metrics } from './front.ts';
 import { type OpenOrigins, openOrigins } from './origins/origins.ts';
-import type { Outcome, Repeated } from './outcome.ts';
 import { openPass } from './pass.ts';
 import { openPrepared } from './prepared.ts';
 import { openAccessLog } from './record/access-log.ts';
+import { openEndings } from './record/endings.ts';
 import { openRequests } from './request.ts';
 import { deadAtMs } from './roads/dead-at.ts';
-import { headOf, type RequestHead } from './roads/request-head.ts';
-import type { Peer, Upgrade } from './roads/road.ts';
+import { headOf } from './roads/request-head.ts';
+import type { Peer } from './roads/road.ts';
 import { createRoads, type Roads } from './roads/server.ts';
 import { upgrade } from './roads/upgrade.ts';
 import { compileRules, type Rule, type Rules } from './rules.ts';
@@ -142,32 +141,7 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     match: (host, path) => current.rules.match(host, path),
   };
   const forwarded = openForwarded();
-  const refused = (request: RefusedRequest) => {
-    metrics.refused(request);
-    accessLog.refused(request);
-  };
-  const finish = (head: RequestHead, client: Client, outcome: Outcome) => {
-    const us = Math.max(0, Math.round((clock() - client.startMs) * 1000));
-    metrics.request(head, outcome, us);
-    accessLog.request(head, client, outcome, us);
-  };
-
-  const finishAgain = (halves: Halves, client: Client, outcome: Outcome & Repeated) => {
-    if (outcome.slot < 0) return finish(halves.whole(), client, outcome);
-    const us = Math.max(0, Math.round((clock() - client.startMs) * 1000));
-    metrics.repeated(outcome, us);
-    accessLog.repeated(halves, client, outcome, us);
-  };
-
-  const upgraded = (up: Upgrade, statusCode: number) => {
-    const outcome: Outcome = {
-      statusCode, bytes: 0, aborted: false, origin: undefined,
-      cache: { status: 'BYPASS', fwd: 'bypass', why: 'upgrade', tier: 'origin', ttlSeconds: undefined, ageSeconds: undefined, stored: false, collapsed: false, waitUs: undefined },
-    }; // biome-ignore format: one record
-    const us = Math.max(0, Math.round((clock() - up.startMs) * 1000));
-    metrics.request(up.head, outcome, us);
-    accessLog.request(up.head, up, outcome, us);
-  };
+  const { refused, finish, finishAgain, upgraded } = openEndings({ metrics, accessLog, clock });
 
   const content = openContent({ store, upstream, origins, name, prefix: config.shields.prefix, clock, count });
   const fills = openFills(
