@@ -1,9 +1,8 @@
 import type { Client } from '../client.ts';
-import type { Halves, Metrics, RefusedRequest } from '../front.ts';
+import type { AccessLog, Halves, Metrics, RefusedRequest } from '../front.ts';
 import type { Outcome, Repeated } from '../outcome.ts';
 import type { RequestHead } from '../roads/request-head.ts';
 import type { Upgrade } from '../roads/road.ts';
-import type { AccessLog } from '../front.ts';
 
 export interface EndingsDeps {
   readonly metrics: Metrics;
