@@ -164,7 +164,7 @@ export class Fill {
     // Its answer may be for one request only, or what lies here may be what this fill was to replace
     const isNews = entry !== undefined && entry.storedAtMs > (this.stale?.storedAtMs ?? Number.NEGATIVE_INFINITY);
     if (!isNews || !mayShare(entry, this.head.rule, this.#deps.clock())) return false;
-    this.#end();
+    this.#end(undefined, undefined);
     this.#settleAll({ kind: 'entry', entry, revalidated: false, stored: true, origin: undefined });
     return true;
   }
@@ -241,8 +241,8 @@ export class Fill {
     const verdict = storable(this.#asked, entry.facts, this.head.rule);
     // A 304 may forbid what the 200 allowed: then it is an answer to the request that asked, and to no other
     if (!verdict.store) this.#releaseOthers(verdict.reason);
-    if (verdict.store) this.#end(this.#deps.store.put(this.head.key, entry, this.#token), outcome);
-    else this.#end(undefined, outcome, verdict.reason);
+    if (verdict.store) this.#keep(entry, outcome);
+    else this.#end(outcome, verdict.reason);
     this.#settleAll({ kind: 'entry', entry, revalidated: true, stored: verdict.store, origin: outcome });
   }
 
@@ -256,11 +256,8 @@ export class Fill {
         const changed = this.stale && this.stale.forms[0]?.etag !== entry.forms[0]?.etag;
         const outcome = { ...origin, changed };
         const kept = shield.permanent && storable(this.#asked, entry.facts, head.rule).store;
-        this.#end(
-          kept ? this.#deps.store.put(head.key, entry, this.#token) : undefined,
-          outcome,
-          kept ? undefined : 'failed',
-        );
+        if (kept) this.#keep(entry, outcome);
+        else this.#end(outcome, 'failed');
         this.#settleAll({ kind: 'entry', entry, revalidated: false, stored: kept, origin: outcome });
       },
       (error: unknown) =>
@@ -273,7 +270,7 @@ export class Fill {
     const others = this.#waiters.splice(this.#own);
     const [first] = this.#waiters;
     this.#waiters = [];
-    this.#end(undefined, origin, why);
+    this.#end(origin, why);
     if (first) first.settle({ kind: 'direct', response, facts, why, origin });
     else {
       response.abort();
@@ -342,20 +339,19 @@ export class Fill {
   #pump(response: OriginResponse, flight: Flight): void {
     fillFlight(response, flight, this.head.rule.deadlineMs, {
       complete: () => this.#store(flight, response),
-      broken: () => this.#end(undefined, { ...flight.origin, error: 'incomplete' }, 'incomplete'),
+      broken: () => this.#end({ ...flight.origin, error: 'incomplete' }, 'incomplete'),
     });
   }
 
   #store(flight: Flight, response: OriginResponse): void {
-    if (flight.writer.length > this.#deps.maxObject) return this.#end(undefined, flight.origin, 'too-large');
+    if (flight.writer.length > this.#deps.maxObject) return this.#end(flight.origin, 'too-large');
     const finished = flight.writer.finish();
     const make = (body: Body | undefined) => {
-      if (body === undefined) return this.#end(undefined, flight.origin, 'failed');
+      if (body === undefined) return this.#end(flight.origin, 'failed');
       const entry = entryOf(flight, response.startedMs, body, this.head);
       flight.entry = entry;
       flight.origin.changed = this.stale && changedFrom(this.stale, entry);
-      const put = this.#deps.store.put(this.head.key, entry, this.#token);
-      this.#end(put, flight.origin);
+      this.#keep(entry, flight.origin);
       if (this.head.rule.compress) this.#deps.compress({ head: this.head, entry, token: this.#token });
     };
     if (finished instanceof Promise) finished.then(make, () => make(undefined));
@@ -365,7 +361,7 @@ export class Fill {
   #fail(error: FillError, origin: OriginOutcome | undefined): void {
     if (this.#phase === 'ended' || this.#phase === 'flying') return;
     const exchange = this.#exchange;
-    this.#end(undefined, origin, error);
+    this.#end(origin, error);
     this.#settleAll({ kind: 'failed', error, origin });
     exchange?.giveUp();
   }
@@ -376,9 +372,34 @@ export class Fill {
     for (const waiter of waiters) waiter.settle(result);
   }
 
-  /** Frees the place and, once what was stored is visible to other workers, the lease. */
-  #end(put?: Promise<PutResult>, origin?: OriginOutcome, why?: Reason): void {
-    if (this.#phase === 'ended') return;
+  /** Stores what came and ends; the lease goes once that is visible to other workers. */
+  #keep(entry: Entry, origin: OriginOutcome): void {
+    const { store, kept, isUnshared, ended } = this.#deps;
+    const { key } = this.head;
+    const { text } = key;
+    // A put on its way holds a key's text at most, not the fill with all that it was made of: most are not waited for at all
+    let settled: ((result: PutResult) => void) | undefined;
+    if (this.#leased || this.background)
+      settled = (result) => {
+        this.#release();
+        const isStored = result === 'stored';
+        if (isStored && !this.solo) kept(text);
+        ended(this, { stored: isStored, why: isStored ? undefined : result, origin });
+      };
+    else if (!this.solo && isUnshared(text)) settled = keptOf(kept, text);
+    store.keep(key, entry, this.#token, settled);
+    this.#leave();
+  }
+
+  #end(origin: OriginOutcome | undefined, why: Reason | undefined): void {
+    if (!this.#leave()) return;
+    this.#release();
+    this.#deps.ended(this, { stored: false, why, origin });
+  }
+
+  /** Frees the place; false: that was done before. */
+  #leave(): boolean {
+    if (this.#phase === 'ended') return false;
     const entered = this.#phase !== 'queued';
     this.#phase = 'ended';
     clearTimeout(this.#deadline);
@@ -390,30 +411,14 @@ export class Fill {
     this.#exchange = undefined;
     // Behind the announcement, which is an immediate too: whoever is told of the flight follows it by then
     if (flight && !this.#isFirstRead) setImmediate(() => flight.settled());
-    if (put && !this.#leased && !this.background) {
-      const { text } = this.head.key;
-      if (!this.solo && this.#deps.isUnshared(text)) thenKept(put, this.#deps.kept, text);
-      return;
-    }
-    const release = () => this.#leased && this.#deps.store.release(this.head.key);
-    if (put === undefined) {
-      release();
-      this.#deps.ended(this, { stored: false, why, origin });
-      return;
-    }
-    put.then((result) => {
-      release();
-      const stored = result === 'stored';
-      if (stored && !this.solo) this.#deps.kept(this.head.key.text);
-      this.#deps.ended(this, { stored, why: stored ? undefined : result, origin });
-    }, release);
+    return true;
+  }
+
+  #release(): void {
+    if (this.#leased) this.#deps.store.release(this.head.key);
   }
 }
 
-/** A function of its own, so that a put on its way holds a key's text and not the fill with all that it was made of. */
-const thenKept = (put: Promise<PutResult>, kept: FillDeps['kept'], keyText: string): void => {
-  put.then(
-    (result) => result === 'stored' && kept(keyText),
-    () => undefined,
-  );
+const keptOf = (kept: FillDeps['kept'], keyText: string) => (result: PutResult) => {
+  if (result === 'stored') kept(keyText);
 };

@@ -54,12 +54,14 @@ export abstract class AnswerWriter {
     } else if (this.socket.writableCorked > 0) {
       this.socket.write(message);
       if (this.socket.writableLength > 0) holder.isLent = true;
-    } else {
-      this.#pending = message;
-      this.#holder = holder;
-      this.turnWrites.add(this);
-    }
+    } else this.#atTurnsEnd(message, holder);
     this.answered();
+  }
+
+  #atTurnsEnd(message: Buffer, holder: Lendable): void {
+    this.#pending = message;
+    this.#holder = holder;
+    this.turnWrites.add(this);
   }
 
   /** Writes what `sendBytes` left for the end of the turn; anything else that is written comes behind it. */
@@ -105,7 +107,8 @@ export abstract class AnswerWriter {
       const message = Buffer.allocUnsafe(text.length + length);
       message.write(text, 0, 'latin1');
       message.set(body!, text.length);
-      this.socket.write(message);
+      if (this.#isRaw && !this.closes() && this.socket.writableCorked === 0) this.#atTurnsEnd(message, NOBODY);
+      else this.socket.write(message);
     } else {
       this.socket.cork();
       this.socket.write(text, 'latin1');
@@ -184,5 +187,7 @@ export abstract class AnswerWriter {
   }
 }
 
+/** Of a message that is made for one answer. */
+const NOBODY: Lendable = { isLent: true };
 const CRLF = Buffer.from('\r\n');
 const LAST_CHUNK = Buffer.from('0\r\n\r\n');

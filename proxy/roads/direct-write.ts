@@ -11,6 +11,8 @@ interface WriteRequest {
 
 interface Handle {
   writeBuffer(request: WriteRequest, bytes: Buffer): number;
+  /** Copies what the kernel does not take at once. */
+  writeLatin1String(request: WriteRequest, text: string): number;
 }
 
 const FREE = -1;
@@ -24,11 +26,11 @@ let Request: (new () => WriteRequest) | undefined;
 let idle: WriteRequest | undefined;
 
 /**
- * Writes to the handle of an accepted socket, past Writable and net: bench/hit.ts has what they cost. Where node's insides
+ * Writes to the handle of a connected socket, past Writable and net: bench/hit.ts has what they cost. Where node's insides
  * have another shape the answer stays 'unable', and the socket is written to as ever. The handle keeps the order of all that
- * is written, so both ways may be taken in turn; not where a layer such as TLS lies between.
+ * is written, so both ways may be taken in turn; not where a layer such as TLS lies between. Text is written as latin1.
  */
-export const writeDirect = (socket: Socket, bytes: Buffer, done: (isLost: boolean) => void): Written => {
+export const writeDirect = (socket: Socket, bytes: Buffer | string, done: (isLost: boolean) => void): Written => {
   const handle = (socket as Socket & { _handle?: unknown })._handle;
   // what the stream holds back itself comes first, and what it has closed is closed
   if (socket.writableLength > 0 || !socket.writable || !handle) return 'unable';
@@ -37,18 +39,26 @@ export const writeDirect = (socket: Socket, bytes: Buffer, done: (isLost: boolea
     return 'unable';
   }
   const request = idle;
-  const error = (handle as Handle).writeBuffer(request, bytes);
+  const error =
+    typeof bytes === 'string'
+      ? (handle as Handle).writeLatin1String(request, bytes)
+      : (handle as Handle).writeBuffer(request, bytes);
   // Not by the handle's queue: it may be empty again while the request is still the handle's.
   if (error === 0 && request.getAsyncId() === FREE) return 'sent';
   idle = new Request!();
   if (error !== 0) return 'failed';
-  request.buffer = bytes;
+  if (typeof bytes !== 'string') request.buffer = bytes;
   request.oncomplete = (status) => done(status < 0);
   return 'waiting';
 };
 
 const isWritable = (handle: unknown): handle is Handle =>
-  typeof handle === 'object' && handle !== null && 'writeBuffer' in handle && typeof handle.writeBuffer === 'function';
+  typeof handle === 'object' &&
+  handle !== null &&
+  'writeBuffer' in handle &&
+  typeof handle.writeBuffer === 'function' &&
+  'writeLatin1String' in handle &&
+  typeof handle.writeLatin1String === 'function';
 
 /** Looks at the next request that node makes for `handle`. */
 const learn = (handle: Handle): void => {

@@ -19,7 +19,7 @@ import { Puts } from './puts.ts';
 import type { NewShield } from './shield-files.ts';
 import { Shields } from './shields.ts';
 import { reportAtStart } from './start-report.ts';
-import type { BodyWriter, FillToken, NewForm, PurgeTarget, Shield, Store, StoreStats } from './store.ts';
+import type { BodyWriter, FillToken, NewForm, PurgeTarget, PutResult, Shield, Store, StoreStats } from './store.ts';
 import { LARGE } from './store.ts';
 import { lookAfterStrays } from './strays.ts';
 import { Sweeper, type SweepReport } from './sweeper.ts';
@@ -155,6 +155,10 @@ export class DiskStore implements Store {
 
   put(key: Key, entry: Entry, token: FillToken) {
     return this.#puts.put(key, entry, token);
+  }
+
+  keep(key: Key, entry: Entry, token: FillToken, settled?: (result: PutResult) => void): void {
+    this.#puts.keep(key, entry, token, settled);
   }
 
   shield(contentKey: string): Shield | undefined {

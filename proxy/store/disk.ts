@@ -76,6 +76,9 @@ export class Disk {
   #wake: () => void = () => undefined;
   #closed = false;
   #version = 0;
+  /** The version for which `#hasVariants` was found out. */
+  #variantsAt = -1;
+  #hasVariants = true;
   #state: State = EMPTY_STATE;
   /** Called within each batch before it is written, e.g. to make room. */
   beforeCommit: (view: View) => void = () => undefined;
@@ -236,9 +239,7 @@ export class Disk {
    * on to what others wrote: the plan then stays one for the `version` it began with, and is not committed.
    */
   async #plan(taken: Operation[]): Promise<{ view: View; version: number }> {
-    // Where no origin says Vary, that is one look less for each of many puts
-    const hasNone = this.#queue.length >= LOADED && this.#isEmpty('vary');
-    const view = new View(this.tables, this.#state, hasNone ? 'vary' : undefined);
+    const view = new View(this.tables, this.#state, this.hasVariants ? undefined : 'vary');
     const version = this.#version;
     let slices = 1;
     let until = performance.now() + SLICE_MS;
@@ -266,6 +267,15 @@ export class Disk {
   #isEmpty(table: TableName): boolean {
     for (const _ of this.tables[table].getKeys({ limit: 1 })) return false;
     return true;
+  }
+
+  /** Whether any key has variants, as of `version`: where no origin says Vary that is one look less for each miss. */
+  get hasVariants(): boolean {
+    if (this.#variantsAt !== this.#version) {
+      this.#variantsAt = this.#version;
+      this.#hasVariants = !this.#isEmpty('vary');
+    }
+    return this.#hasVariants;
   }
 
   /** An operation that throws fails alone: what it left in the view is forgotten with the view. */

@@ -92,7 +92,7 @@ export class Lookup {
 
   #load(key: Key, request: RequestFacts): Entry | undefined {
     const { disk, pending, failed } = this.#core;
-    const onItsWay = pending.latest(key.text, request);
+    const onItsWay = pending.latest(key, request);
     if (onItsWay) return this.#admit(key, this.#unpacked(onItsWay), 'memory');
     this.#lastMiss = undefined;
     if (!disk) return undefined;
@@ -121,6 +121,7 @@ export class Lookup {
     const id = Buffer.from(key.id, 'hex');
     const found = objects.read(disk.tables, id, key.text);
     if (found) return this.#usable(key, key.id, found);
+    if (!disk.hasVariants) return undefined;
     const index = disk.tables.vary.getBinary(id);
     if (!index) return undefined;
     const variants = decodeVariants(index);
@@ -174,7 +175,7 @@ export class Lookup {
     if (this.#lastMiss?.text === key.text) return this.#lastMiss.why;
     const { memory, pending, disk, tombstones, lostAtMs } = this.#core;
     // Others of its variants are here, perhaps still on their way to the database
-    if (memory.get(key.text) || pending.has(key.text)) return 'vary';
+    if (memory.get(key.text) || pending.has(key)) return 'vary';
     if (!disk) return 'store-trouble';
     const known = tombstones.get(key.id);
     if (known) return known;

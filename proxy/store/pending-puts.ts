@@ -1,51 +1,60 @@
+import type { Key } from '../key.ts';
 import type { RequestFacts } from '../policy/facts.ts';
 import { variantMatches } from '../policy/vary.ts';
 import type { Packed } from './packed.ts';
 import { hits, type PurgeMatch } from './purges.ts';
 
 export interface PendingPut {
+  /** Made when asked for. */
   readonly packed: Packed;
+  /** `numberOf` its key. */
+  readonly number: number;
   /** Of a soft purge since. */
   purgedAtMs: number | undefined;
+  /** The one put before it, of the same number. */
+  before: PendingPut | undefined;
 }
 
-/** Puts on their way to the database, by key text, so that the next request finds them; bounded by the disk's queue. */
+/** Of a key, from its digest; fits a small integer, which needs no object of its own. Two keys may share it. */
+export const numberOf = ({ id }: Pick<Key, 'id'>): number => Number.parseInt(id.slice(0, 7), 16);
+
+/** Puts on their way to the database, so that the next request finds them; bounded by the disk's queue. */
 export class PendingPuts {
-  /** Nearly always one, without a list of its own. */
-  readonly #byText = new Map<string, PendingPut | PendingPut[]>();
+  /** The latest of each number. */
+  readonly #latest = new Map<number, PendingPut>();
 
   add(put: PendingPut): void {
-    const text = put.packed.keyText;
-    const others = this.#byText.get(text);
-    this.#byText.set(text, others === undefined ? put : [...listOf(others), put]);
+    put.before = this.#latest.get(put.number);
+    this.#latest.set(put.number, put);
   }
 
   /** Committed, or refused. */
   settle(put: PendingPut): void {
-    const text = put.packed.keyText;
-    const there = this.#byText.get(text);
-    if (there === put) this.#byText.delete(text);
-    else if (there !== undefined)
-      this.#keep(
-        text,
-        listOf(there).filter((other) => other !== put),
-      );
+    const { before } = put;
+    put.before = undefined;
+    let at = this.#latest.get(put.number);
+    if (at !== put) {
+      while (at !== undefined && at.before !== put) at = at.before;
+      if (at) at.before = before;
+    } else if (before === undefined) this.#latest.delete(put.number);
+    else this.#latest.set(put.number, before);
   }
 
-  #keep(text: string, left: readonly PendingPut[]): void {
-    if (left.length === 0) this.#byText.delete(text);
-    else this.#byText.set(text, left.length === 1 ? left[0]! : [...left]);
-  }
-
-  has(text: string): boolean {
-    return this.#byText.has(text);
+  has(key: Pick<Key, 'text' | 'id'>): boolean {
+    return this.#find(key, () => true) !== undefined;
   }
 
   /** The one put last that answers the request. */
-  latest(text: string, request: Pick<RequestFacts, 'field'>): PendingPut | undefined {
-    const there = this.#byText.get(text);
-    if (there === undefined) return undefined;
-    return listOf(there).findLast(({ packed }) => variantMatches(packed.vary, request));
+  latest(key: Pick<Key, 'text' | 'id'>, request: Pick<RequestFacts, 'field'>): PendingPut | undefined {
+    return this.#latest.size === 0 ? undefined : this.#find(key, ({ vary }) => variantMatches(vary, request));
+  }
+
+  #find(key: Pick<Key, 'text' | 'id'>, isIt: (packed: Packed) => boolean): PendingPut | undefined {
+    for (let at = this.#latest.get(numberOf(key)); at !== undefined; at = at.before) {
+      const { packed } = at;
+      if (packed.keyText === key.text && isIt(packed)) return at;
+    }
+    return undefined;
   }
 
   /**
@@ -53,16 +62,15 @@ export class PendingPuts {
    * hears the text of each key hit.
    */
   purge(what: PurgeMatch, soft: boolean, atMs: number, dropped: (text: string) => void): void {
-    for (const [text, there] of this.#byText) {
-      const left = listOf(there).filter((put) => {
-        if (!hits(what, put.packed)) return true;
-        dropped(text);
+    for (const latest of [...this.#latest.values()])
+      for (let at: PendingPut | undefined = latest; at !== undefined; ) {
+        const put: PendingPut = at;
+        at = put.before;
+        const { packed } = put;
+        if (!hits(what, packed)) continue;
+        dropped(packed.keyText);
         if (soft) put.purgedAtMs ??= atMs;
-        return soft;
-      });
-      this.#keep(text, left);
-    }
+        else this.settle(put);
+      }
   }
 }
-
-const listOf = (there: PendingPut | PendingPut[]): readonly PendingPut[] => (Array.isArray(there) ? there : [there]);

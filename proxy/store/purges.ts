@@ -75,8 +75,13 @@ export class Purges {
   /** Moves whenever entries in memory must be asked about again. */
   epoch = 0;
 
-  token(): Begun {
-    return { begun: this.#lastSeq, local: this.#local };
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  /** Of its own ones. */
+  get lastLocal(): number {
+    return this.#local;
   }
 
   begin(what: PurgeMatch, soft: boolean, atMs: number): number {

@@ -4,28 +4,35 @@ import { isWorthMemory, takeIntoMemory } from './admission.ts';
 import type { BodyFiles } from './body-files.ts';
 import type { StoredEntry } from './codec.ts';
 import type { Core } from './core.ts';
-import { type Disk, DiskError, type Operation } from './disk.ts';
+import { type Disk, DiskError } from './disk.ts';
 import type { Evictor } from './evictor.ts';
 import type { News } from './news.ts';
-import type { Packed } from './packed.ts';
-import type { PendingPut } from './pending-puts.ts';
+import type { Objects } from './objects.ts';
+import { PackedSlabs } from './packed-slabs.ts';
+import { numberOf } from './pending-puts.ts';
 import { slotOf } from './popularity.ts';
 import type { Begun } from './purges.ts';
+import { Put, type PutOwner } from './put.ts';
 import type { FillToken, PutResult } from './store.ts';
-import type { View } from './view.ts';
-import { planPut } from './writes.ts';
 
 interface Token extends FillToken, Begun {
   /** Of what was stored under the key when the fill began; undefined: not known, and any tag may be its. */
   readonly tags: readonly string[] | undefined;
 }
 
+/** Kept for the next ones, of those that are over. */
+const IDLE = 4096;
+
 /** The way of a write: from the beginning of a fill, past the purges that came meanwhile, into memory and the database. */
-export class Puts {
+export class Puts implements PutOwner {
   readonly #core: Core;
   readonly #news: News;
   readonly #bodies: BodyFiles;
   readonly #evictor: Evictor;
+  readonly #idle: Put[] = []; // at most IDLE
+  readonly slabs = new PackedSlabs();
+  readonly objects: Objects;
+  readonly variants: number;
   #isFull = false;
 
   constructor(core: Core, news: News, bodies: BodyFiles, evictor: Evictor) {
@@ -33,12 +40,14 @@ export class Puts {
     this.#news = news;
     this.#bodies = bodies;
     this.#evictor = evictor;
+    this.objects = core.objects;
+    this.variants = core.options.cache.variants;
   }
 
   beginFill(key: Key): FillToken {
     const { isShared, purges, memory } = this.#core;
     if (isShared) this.#news.hear();
-    const token: Token = { ...purges.token(), tags: memory.get(key.text)?.first.tags };
+    const token: Token = { begun: purges.lastSeq, local: purges.lastLocal, tags: memory.get(key.text)?.first.tags };
     return token;
   }
 
@@ -50,29 +59,32 @@ export class Puts {
   }
 
   put(key: Key, entry: Entry, token: FillToken): Promise<PutResult> {
+    return new Promise((resolve) => this.keep(key, entry, token, resolve));
+  }
+
+  keep(key: Key, entry: Entry, token: FillToken, settled?: (result: PutResult) => void): void {
     const core = this.#core;
     const { purges, tombstones, disk, memory, pending, objects } = core;
     const begun = token as Token;
-    if (purges.hasHit(entry, begun)) return Promise.resolve('purged');
-    const purgeSeq = purges.token().begun;
+    if (purges.hasHit(entry, begun)) return settled && queueMicrotask(() => settled('purged'));
+    const purgeSeq = purges.lastSeq;
     const primary = entry.vary.length > 0 ? key.id : undefined;
     tombstones.clear(key.id);
     if (!disk || memory.get(key.text) || isWorthMemory(core, slotOf(key.id)))
       takeIntoMemory(core, key, storedOf(entry, purgeSeq, primary));
-    if (!disk) return Promise.resolve('stored');
-    const put = new Put(this, core, key.id, objects.pack(entry, purgeSeq, primary), begun);
+    if (!disk) return settled && queueMicrotask(() => settled('stored'));
+    const put = this.#idle.pop() ?? new Put(this);
+    put.begin(key.id, numberOf(key), objects.pack(entry, purgeSeq, primary), begun);
+    put.settled = settled;
     pending.add(put);
-    return new Promise((resolve) => {
-      put.resolve = resolve;
-      if (this.#bodies.isWriting(entry.forms)) this.#bodiesFirst(disk, put);
-      else this.#write(disk, put);
-    });
+    if (this.#bodies.isWriting(entry.forms)) this.#bodiesFirst(disk, put);
+    else this.#write(disk, put);
   }
 
   #bodiesFirst(disk: Disk, put: Put): void {
     this.#bodies.written(put.packed.forms).then(
-      (isWritten) => (isWritten ? this.#write(disk, put) : this.ended(put, 'failed')),
-      (error: unknown) => this.ended(put, this.refused(error)),
+      (isWritten) => (isWritten ? this.#write(disk, put) : this.#end(put, 'failed')),
+      (error: unknown) => this.#end(put, this.#refused(error)),
     );
   }
 
@@ -82,17 +94,24 @@ export class Puts {
       why = this.#mayNot();
     } catch (error) {
       // The folder is gone
-      why = this.refused(error);
+      why = this.#refused(error);
     }
     if (why === undefined) disk.enqueue(put);
-    else this.ended(put, why);
+    else this.#end(put, why);
   }
 
-  ended(put: Put, result: PutResult): void {
+  ended(put: Put, result: PutResult | DiskError): void {
+    this.#end(put, result instanceof DiskError ? this.#refused(result) : result);
+  }
+
+  #end(put: Put, result: PutResult): void {
     const { pending, memory } = this.#core;
+    const { settled } = put;
     pending.settle(put);
     if (result !== 'stored') memory.drop(put.packed.keyText);
-    put.resolve(result);
+    put.clear();
+    if (this.#idle.length < IDLE) this.#idle.push(put);
+    if (settled) queueMicrotask(() => settled(result));
   }
 
   /** Why nothing is written now; the entry is not kept in memory alone either. */
@@ -102,10 +121,10 @@ export class Puts {
       options.count('store_over_limit');
       return 'full';
     }
-    return home.isFull() ? this.refused(new DiskError('full')) : undefined;
+    return home.isFull() ? this.#refused(new DiskError('full')) : undefined;
   }
 
-  refused(error: unknown): PutResult {
+  #refused(error: unknown): PutResult {
     this.#core.failed(error);
     return error instanceof DiskError && error.code === 'full' ? 'full' : 'failed';
   }
@@ -115,35 +134,6 @@ export class Puts {
     const excess = this.#evictor.excess(disk, undefined);
     this.#isFull = excess > this.#evictor.maxSize - this.#evictor.limit;
     if (excess > 0 && disk.queued === 0) disk.run(() => undefined).catch(this.#core.failed);
-  }
-}
-
-/** One put on its way: thousands of them wait for their commit, and what they hold the collector copies. */
-class Put implements Operation, PendingPut {
-  readonly #puts: Puts;
-  readonly #core: Core;
-  readonly id: string;
-  readonly packed: Packed;
-  readonly #begun: Begun;
-  #result: PutResult = 'failed';
-  purgedAtMs: number | undefined;
-  resolve: (result: PutResult) => void = () => undefined;
-
-  constructor(puts: Puts, core: Core, id: string, packed: Packed, begun: Begun) {
-    this.#puts = puts;
-    this.#core = core;
-    this.id = id;
-    this.packed = packed;
-    this.#begun = begun;
-  }
-
-  plan(view: View): void {
-    const { objects, options } = this.#core;
-    this.#result = planPut(view, objects, this, this.packed, this.#begun, options.cache.variants);
-  }
-
-  settle(error: DiskError | undefined): void {
-    this.#puts.ended(this, error ? this.#puts.refused(error) : this.#result);
   }
 }
 

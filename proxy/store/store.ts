@@ -30,6 +30,8 @@ export interface Store {
   newBody(): BodyWriter;
   /** Stores or replaces a variant. The very next `get` in this process finds it; resolves when committed and visible to every worker; 'purged', 'full' … when it was not stored. */
   put(key: Key, entry: Entry, token: FillToken): Promise<PutResult>;
+  /** The same; `settled` hears of the result in place of a promise, which would grow old waiting. Never called at once. */
+  keep(key: Key, entry: Entry, token: FillToken, settled?: (result: PutResult) => void): void;
   /** The shield of a content URI (already stored, unexpired and intact), so that no fetch is needed. */
   shield(contentKey: string): Shield | undefined;
   /** Stores the body of a content URI once, whoever asks for it. */

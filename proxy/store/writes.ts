@@ -1,4 +1,3 @@
-import type { Key } from '../key.ts';
 import { type Objects, variantId } from './objects.ts';
 import type { Packed } from './packed.ts';
 import { type Begun, purgedSince } from './purges.ts';
@@ -6,28 +5,28 @@ import type { PutResult } from './store.ts';
 import { decodeVariants, encodeVariants } from './variants.ts';
 import type { View } from './view.ts';
 
-/** Plans the storing of one entry: object, variants, tags, files and the word to other workers, in one transaction. */
+/** Plans the storing of one entry: object, variants, tags, files and the word to other workers, in one transaction. `keyId`: hex. */
 export const planPut = (
   view: View,
   objects: Objects,
-  key: Pick<Key, 'id'>,
+  keyId: string,
   entry: Packed,
   token: Begun,
   maxVariants: number,
 ): PutResult => {
   if (purgedSince(view, entry, token)) return 'purged';
-  const primary = Buffer.from(key.id, 'hex');
+  const primary = Buffer.from(keyId, 'hex');
   const index = view.get('vary', primary);
-  view.changed.add(key.id);
+  view.changed.add(keyId);
   if (entry.vary.length === 0) {
     if (index) {
       for (const { id } of decodeVariants(index).list) objects.remove(view, id);
       view.remove('vary', primary);
     }
-    objects.write(view, key.id, entry);
+    objects.write(view, keyId, entry);
     return 'stored';
   }
-  objects.remove(view, key.id);
+  objects.remove(view, keyId);
   const id = variantId(entry.keyText, entry.vary);
   const list = index ? decodeVariants(index).list.filter((variant) => variant.id !== id) : [];
   list.push({ names: entry.vary.map(([name]) => name), id });

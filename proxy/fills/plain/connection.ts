@@ -1,4 +1,6 @@
 import type { Socket } from 'node:net';
+import { writeDirect } from '../../roads/direct-write.ts';
+import type { Pending, TurnWrites } from '../../roads/turn-writes.ts';
 import type { PlainAttempt } from './attempt.ts';
 import type { ReplayedSocket } from './replayed-socket.ts';
 import { scanResponse } from './response-head.ts';
@@ -7,6 +9,8 @@ import { scanResponse } from './response-head.ts';
 export interface ConnectionOwner {
   /** All connections of a pool read into it; what outlives the turn is copied. */
   readonly shared: Buffer;
+  /** Requests made in one turn of the event loop leave together at its end. */
+  readonly turnWrites: TurnWrites;
   /** It has nothing to do; `keepSeconds`: what the origin said. */
   freed(connection: PlainConnection, keepSeconds: number | undefined): void;
   gone(connection: PlainConnection): void;
@@ -18,7 +22,7 @@ const reset = (message: string): Error => Object.assign(new Error(message), { co
 const NOTHING = Buffer.alloc(0);
 
 /** A connection to an origin server that carries one GET at a time. Bytes nobody asked for end it: they would be read as the next answer. */
-export class PlainConnection {
+export class PlainConnection implements Pending {
   readonly socket: Socket;
   readonly #owner: ConnectionOwner;
   #attempt: PlainAttempt | undefined;
@@ -28,6 +32,7 @@ export class PlainConnection {
   #left = 0;
   #keepSeconds: number | undefined;
   #wasUsed = false;
+  #isSent = false;
   #error: Error | undefined;
   #replayed: ReplayedSocket | undefined;
   /** Where the pool keeps it idle, monotonic ms. */
@@ -48,8 +53,24 @@ export class PlainConnection {
     attempt.connection = this;
     attempt.isReused = this.#wasUsed;
     this.#wasUsed = true;
-    this.socket.write(attempt.head, 'latin1');
+    this.#isSent = false;
+    this.#owner.turnWrites.add(this);
   }
+
+  /** Sends the request that `send` left for the end of the turn. */
+  flush(): void {
+    const { socket } = this;
+    const attempt = this.#attempt;
+    if (attempt === undefined || socket.destroyed) return;
+    this.#isSent = true;
+    const written = socket.connecting ? 'unable' : writeDirect(socket, attempt.head, this.#written);
+    if (written === 'unable') socket.write(attempt.head, 'latin1');
+    else if (written === 'failed') socket.destroy();
+  }
+
+  readonly #written = (isLost: boolean): void => {
+    if (isLost) this.socket.destroy();
+  };
 
   resume(): void {
     this.socket.resume();
@@ -65,7 +86,7 @@ export class PlainConnection {
     const { shared } = this.#owner;
     if (this.#replayed) return this.#replayed.push(Buffer.from(shared.subarray(0, length)));
     const attempt = this.#attempt;
-    if (attempt === undefined) {
+    if (attempt === undefined || !this.#isSent) {
       this.socket.destroy();
       return false;
     }

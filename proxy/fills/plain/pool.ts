@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TurnWrites } from '../../roads/turn-writes.ts';
 import type { Attempt, Taker } from '../attempt.ts';
 import { PlainAttempt } from './attempt.ts';
 import { type ConnectionOwner, PlainConnection } from './connection.ts';
@@ -25,6 +26,7 @@ const AWAY_MS = 10_000;
 /** Connections to one plain-http server that are read by the scanner. Bounds: `maxSockets` open, `maxFree` idle, waiting as many as the limits of fills let through. */
 export class PlainPool implements ConnectionOwner {
   readonly shared = Buffer.from(new ArrayBuffer(READ_BYTES));
+  readonly turnWrites = new TurnWrites();
   readonly #settings: PlainSettings;
   /** The one used last is used next. */
   readonly #free: PlainConnection[] = [];

@@ -33,7 +33,7 @@ t.test('until node has written once itself nothing is done, and then what is wri
   server.write(Buffer.from('1 '));
   t.equal(writeDirect(server, Buffer.from('2 '), never), 'sent');
   server.write('3 ');
-  t.equal(writeDirect(server, Buffer.from('4 '), never), 'sent');
+  t.equal(writeDirect(server, '4 ', never), 'sent');
   server.end('5');
   t.equal(writeDirect(server, Buffer.from('6 '), never), 'unable', 'an end is the end');
   let text = '';
@@ -51,7 +51,7 @@ t.test('what the kernel does not take is told of when it has, and what comes lat
   const large = Buffer.alloc(20_000_000, 'x');
   const taken = new Promise<boolean>((done) => t.equal(writeDirect(server, large, done), 'waiting'));
   t.equal(
-    writeDirect(server, Buffer.from('y'), () => {}),
+    writeDirect(server, 'y', () => {}),
     'waiting',
     'its own request, since the first is in use',
   );
