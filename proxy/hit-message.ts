@@ -96,8 +96,8 @@ export const advance = (prepared: Prepared, now: number): boolean => {
   prepared.ttl.put(message, ttl);
   prepared.maxAge.put(message, maxAge);
   prepared.ageSeconds = ageSeconds;
+  // not its ttlSeconds, which nobody reads of it again: a new number each second for each URI was what scavenges had to copy
   prepared.cache.ageSeconds = ageSeconds;
-  prepared.cache.ttlSeconds = left;
   setTime(prepared, now, age, left);
   return true;
 };

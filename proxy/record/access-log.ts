@@ -12,7 +12,7 @@ export interface AccessLogOptions {
 }
 
 /**
- * The access log of one worker: lines are put together as text and copied once, into a buffer that is written in 64 kB
+ * The access log of one worker: lines are put together as text and copied once, into a buffer that is written in large
  * pieces (0.3 to 0.9 µs a line where a logging library takes 2 and more; bench/hit.ts). `log.access: off` costs nothing.
  */
 export const openAccessLog = (config: Config['log'], options: AccessLogOptions): AccessLog => {

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { configSchema } from '../../../config/schema.ts';
+import { ByteMemo } from '../../../proxy/roads/byte-memo.ts';
 import { HeadMemo } from '../../../proxy/roads/head-memo.ts';
 import { scanHead } from '../../../proxy/roads/http1.ts';
 import { headOf } from '../../../proxy/roads/request-head.ts';
@@ -58,4 +59,16 @@ t.test('what a memo knows of a head is what the scanner says of the same bytes',
     ask(Buffer.concat([line, between, block]).subarray(0, below(20) === 0 ? -1 : undefined));
   }
   t.ok(known > HEADS / 10, `${known} known, seed ${FUZZ_SEED}`);
+});
+
+t.test('a memo that is a third full has lost nothing', async (t) => {
+  const memo = new ByteMemo<number>(32_768, 160);
+  const bytes = Buffer.from(new ArrayBuffer(160));
+  const words = new Int32Array(bytes.buffer);
+  const lengthOf = (i: number) => bytes.write(`GET /version/package-${i}/badge.svg?style=flat HTTP/1.1\r\n`, 'latin1');
+  for (let i = 0; i < 10_000; i++) memo.put(words, 0, lengthOf(i), 1, i);
+  let known = 0;
+  for (let i = 0; i < 10_000; i++) if (memo.get(words, 0, lengthOf(i), 1) === i) known++;
+  t.ok(known >= 9990, `${known} of 10000`);
+  t.equal(memo.get(words, 0, lengthOf(1), 2), undefined, 'not on another site');
 });
