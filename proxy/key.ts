@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { numberAt } from './hex.ts';
 import type { Rule } from './rules.ts';
 
 /** What a response is stored under: scheme, host, path and the parameters that count. Method and Vary are not part of it. */
@@ -12,6 +13,9 @@ export interface Key {
   /** Where the store found it last: the store's own affair. */
   held?: object | undefined;
 }
+
+/** A small integer of its digest, which needs no object of its own; other keys may share it. */
+export const numberOf = ({ id }: Pick<Key, 'id'>): number => numberAt(id, 0, 7);
 
 /** Parameters that count, sorted by name then as sent; the rest is dropped. Duplicates are kept, in their order. */
 const keptQuery = (query: string, wanted: Rule['query']): string => {

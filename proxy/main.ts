@@ -228,7 +228,7 @@ export const startProxy = async (config: Config, deps: ProxyDeps): Promise<Proxy
     store,
     rules,
     purge: (target, options) => {
-      if ('key' in target && !options.dryRun) fills.forget(target.key.text);
+      if ('key' in target && !options.dryRun) fills.forget(target.key);
       return store.purge(target, options);
     },
     gauges: () => ({

@@ -103,7 +103,7 @@ export const openPass = (deps: PassDeps) => {
     )) {
       const path = target.split('?', 1)[0]!;
       const key = keyOf(scheme, host, target, deps.rules.match(host, path).rule);
-      deps.fills.forget(key.text);
+      deps.fills.forget(key);
       purges.push(deps.store.purge({ key }, { soft: false, dryRun: false }));
     }
     return Promise.all(purges).catch(() => undefined);

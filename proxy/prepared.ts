@@ -41,7 +41,7 @@ interface Made {
 export const openPrepared = ({ store, name, via, finish, finishAgain }: PreparedDeps) => {
   const made: Made[] = []; // bounded by TOTAL_BYTES
   let bytes = 0;
-  const cut = openSlabs();
+  const cut = openSlabs(512 * 1024);
 
   const keep = (place: Place, prepared: Prepared) => {
     drop(place, prepared.taste);

@@ -288,7 +288,7 @@ export const openRequests = (deps: RequestDeps) => {
     const outcome = bypassed('method', 'purge');
     if (!deps.mayPurge(client.remoteAddress)) return fail(head, client, outcome, 405);
     const soft = firstOf(head.rawHeaders, 'lacquer-purge')?.toLowerCase() === 'soft';
-    fills.forget(head.key.text);
+    fills.forget(head.key);
     store.purge({ key: head.key }, { soft, dryRun: false }).then(
       (receipt) => {
         const body = Buffer.from(`${JSON.stringify(receipt)}\n`);

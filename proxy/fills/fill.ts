@@ -1,5 +1,7 @@
+import type { Chains, Link } from '../chains.ts';
 import type { Content } from '../content.ts';
 import type { Body, Entry } from '../entry.ts';
+import { numberOf } from '../key.ts';
 import type { OriginOutcome } from '../outcome.ts';
 import type { RequestFacts, ResponseFacts } from '../policy/facts.ts';
 import { endToEnd } from '../policy/hop.ts';
@@ -55,7 +57,7 @@ export interface FillDeps {
  * Machine 2, the origin's: one fetch on behalf of a key. It outlives the client that caused it; whoever waits is told the
  * result by an event. It ends by its deadline whatever the origin does, so that a key can never stay stuck.
  */
-export class Fill {
+export class Fill implements Link<Fill> {
   readonly head: RequestHead;
   readonly caller: Caller;
   readonly stale: Entry | undefined;
@@ -74,8 +76,10 @@ export class Fill {
   /** The bytes that came with the head are being taken in: nobody has been told of the flight. */
   #isFirstRead = false;
   flight: Flight | undefined;
-  /** Set by the table of fills: takes this one out of it. */
-  detach: () => void = () => undefined;
+  readonly number: number;
+  next: Fill | undefined;
+  /** Where others find it; none: it is for one request alone. */
+  table: Chains<Fill> | undefined;
 
   constructor(
     deps: FillDeps,
@@ -87,6 +91,7 @@ export class Fill {
     this.#deps = deps;
     this.#gate = deps.gateOf(head.rule);
     this.head = head;
+    this.number = numberOf(head.key);
     this.caller = caller;
     this.stale = stale;
     this.background = how.background;
@@ -100,6 +105,12 @@ export class Fill {
   get #asked(): RequestFacts {
     const { facts } = this.head;
     return facts.method === 'GET' ? facts : { ...facts, method: 'GET' };
+  }
+
+  /** Nobody new is to wait for it. */
+  detach(): void {
+    this.table?.remove(this);
+    this.table = undefined;
   }
 
   get waiting(): number {

@@ -1,4 +1,6 @@
+import { Chains } from '../chains.ts';
 import type { Entry } from '../entry.ts';
+import { type Key, numberOf } from '../key.ts';
 import type { RequestHead } from '../roads/request-head.ts';
 import { Fill, type FillDeps } from './fill.ts';
 import type { Caller, Waiter } from './fill-result.ts';
@@ -36,6 +38,9 @@ const openMarks = (clock: () => number, forMs: number) => {
 
 export type Joined = 'led' | 'joined' | 'alone';
 
+const CHAINS = 1024;
+const NONE: readonly Fill[] = Object.freeze([]);
+
 /** The table of fills under way, by key; several per key only where Vary tells them apart. */
 export const openFills = (deps: FillDeps, limits: { waiters: number; variants: number }) => {
   const paused = openMarks(deps.clock, REFRESH_PAUSE_MS);
@@ -46,7 +51,7 @@ export const openFills = (deps: FillDeps, limits: { waiters: number; variants: n
       deps.ended(fill, result);
     },
   };
-  const table = new Map<string, Fill[]>(); // bounded by limits.fills + limits.queue
+  const table = new Chains<Fill>(CHAINS); // bounded by limits.fills + limits.queue
 
   const start = (
     head: RequestHead,
@@ -58,24 +63,22 @@ export const openFills = (deps: FillDeps, limits: { waiters: number; variants: n
     const fill = new Fill(watched, head, caller, stale, how);
     if (waiter) fill.add(waiter);
     if (!how.solo) {
-      const list = table.get(head.key.text);
-      if (list) list.push(fill);
-      else table.set(head.key.text, [fill]);
-      fill.detach = () => remove(head.key.text, fill);
+      fill.table = table;
+      table.add(fill);
     }
     fill.start();
     return fill;
   };
 
-  const remove = (key: string, fill: Fill) => {
-    const list = table.get(key);
-    if (!list) return;
-    if (list.length === 1 && list[0] === fill) table.delete(key);
-    else if (list.includes(fill)) list.splice(list.indexOf(fill), 1);
+  const of = (key: Key): readonly Fill[] => {
+    let found: Fill[] | undefined;
+    for (let fill = table.latest(numberOf(key)); fill !== undefined; fill = fill.next)
+      if (fill.head.key.text === key.text) {
+        found ??= [];
+        found.push(fill);
+      }
+    return found ?? NONE;
   };
-
-  const taking = (head: RequestHead, varyNames: readonly string[] | undefined): Fill | undefined =>
-    table.get(head.key.text)?.find((fill) => fill.takes(head, varyNames));
 
   return {
     /** Waits for the fill of this key, or starts it. */
@@ -86,12 +89,13 @@ export const openFills = (deps: FillDeps, limits: { waiters: number; variants: n
       waiter: Waiter,
       varyNames?: readonly string[],
     ): Joined {
-      const fill = taking(head, varyNames);
+      const there = of(head.key);
+      const fill = there.find((one) => one.takes(head, varyNames));
       if (fill && fill.waiting < limits.waiters) {
         fill.add(waiter);
         return 'joined';
       }
-      const alone = fill !== undefined || (table.get(head.key.text)?.length ?? 0) >= limits.variants;
+      const alone = fill !== undefined || there.length >= limits.variants;
       start(head, caller, stale, { background: false, solo: alone }, waiter);
       return alone ? 'alone' : 'led';
     },
@@ -101,22 +105,18 @@ export const openFills = (deps: FillDeps, limits: { waiters: number; variants: n
     },
     /** Within grace: exactly one background fill. */
     refresh(head: RequestHead, caller: Caller, stale: Entry): boolean {
-      if (paused.has(head.key.text) || taking(head, undefined)) return false;
+      if (paused.has(head.key.text) || of(head.key).some((fill) => fill.takes(head, undefined))) return false;
       start(head, caller, stale, { background: true, solo: false }, undefined);
       return true;
     },
     /** After a purge: whoever asks from now on must not be given what was fetched before (caching.md 29). */
-    forget(keyText?: string): void {
-      if (keyText === undefined) table.clear();
-      else table.delete(keyText);
-    },
-    get size() {
-      return table.size;
+    forget(key: Key): void {
+      for (const fill of of(key)) fill.detach();
     },
     /** Requests that wait for a response head. */
     get waiting() {
       let waiting = 0;
-      for (const list of table.values()) for (const fill of list) waiting += fill.waiting;
+      for (const fill of table.all()) waiting += fill.waiting;
       return waiting;
     },
   };

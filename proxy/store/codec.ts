@@ -27,7 +27,7 @@ export interface StoredEntry extends Entry {
 
 /**
  * An entry in two parts: the head, which many entries share and which is stored once, and the record with the rest. What
- * `isShared` says of a text decides where it goes. A badge of a generic kind costs about 90 bytes so.
+ * `isShared` says of a text decides where it goes. The record is to be copied before anything else is encoded. A badge of a generic kind costs about 90 bytes so.
  */
 export const encodeEntry = (
   entry: Entry,
@@ -61,7 +61,7 @@ export const encodeEntry = (
   }
   if (!ofShield) encodeForms(out, entry.forms);
   out.checksum();
-  return { head, hash, record: out.brief() };
+  return { head, hash, record: out.lent() };
 };
 
 const shapes = new HeadShapes();

@@ -171,7 +171,7 @@ export class DiskStore implements Store {
 
   #beforeCommit(disk: Disk, view: View): void {
     this.#evictor.makeRoom(disk, view);
-    if (!this.#core.isShared || view.changed.size === 0) return;
+    if (view.changed.size === 0) return;
     view.state.changeSeq++;
     view.put('changes', seqKey(view.state.changeSeq), Buffer.from([...view.changed].join(''), 'hex'));
   }

@@ -239,7 +239,7 @@ export class Disk {
    * on to what others wrote: the plan then stays one for the `version` it began with, and is not committed.
    */
   async #plan(taken: Operation[]): Promise<{ view: View; version: number }> {
-    const view = new View(this.tables, this.#state, this.hasVariants ? undefined : 'vary');
+    const view = new View(this.tables, this.#state, this.hasVariants ? undefined : 'vary', this.#shared);
     const version = this.#version;
     let slices = 1;
     let until = performance.now() + SLICE_MS;
@@ -259,6 +259,8 @@ export class Disk {
     }
     // Making room and handing over the writes take as long as a slice
     if (slices > 1 && !this.#shared) await new Promise(setImmediate);
+    // Somebody has come meanwhile who must hear what changes
+    if (this.#shared && !view.isShared) return this.#plan(taken);
     this.beforeCommit(view);
     return { view, version };
   }

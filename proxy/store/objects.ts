@@ -14,7 +14,7 @@ import {
 import type { DecodedHead } from './head.ts';
 import { HeadMarks } from './head-marks.ts';
 import { Heads } from './heads.ts';
-import { type Packed, packedOf } from './packed.ts';
+import { detached, type Packed, packedOf } from './packed.ts';
 import { addToTag, isForgotten, removeFromTag } from './tags.ts';
 import type { Tables, View } from './view.ts';
 
@@ -68,6 +68,11 @@ export class Objects {
 
   /** An entry as it is held until its commit. `primary`: hex id of the key it is a variant of. */
   pack(entry: Entry, purgeSeq: number, primary: string | undefined): Packed {
+    return detached(this.packLent(entry, purgeSeq, primary));
+  }
+
+  /** The same for whoever copies its record before anything else is encoded. */
+  packLent(entry: Entry, purgeSeq: number, primary: string | undefined): Packed {
     const own = { purgeSeq, primary };
     return packedOf(entry, own, encodeEntry(entry, own, this.#isShared));
   }
@@ -134,7 +139,7 @@ export class Objects {
     const { head, hash, record } = encodeEntry({ ...entry, purgedAtMs: atMs }, entry, this.#isShared);
     this.marks.add(hash);
     if (!view.get('heads', hash)) view.put('heads', hash, head);
-    view.put('uris', Buffer.from(id, 'hex'), record);
+    view.put('uris', Buffer.from(id, 'hex'), Buffer.from(record));
   }
 
   readIn(view: View, id: string): Found {

@@ -25,3 +25,6 @@ export const packedOf = (
 const onlyFiles = (forms: readonly Form[]): readonly Form[] => (forms.some(isFile) ? forms.filter(isFile) : NONE);
 const isFile = ({ body }: Form) => body.kind === 'file';
 const NONE: readonly Form[] = Object.freeze([]);
+
+/** With bytes of its own. */
+export const detached = (packed: Packed): Packed => ({ ...packed, record: Buffer.from(packed.record) });

@@ -1,3 +1,5 @@
+import { numberAt } from '../hex.ts';
+
 const SLOTS = 1 << 24;
 const MOST = 3;
 
@@ -28,4 +30,4 @@ export class Popularity {
 }
 
 /** `id` in hex. */
-export const slotOf = (id: string): number => Number.parseInt(id.slice(8, 16), 16) & (SLOTS - 1);
+export const slotOf = (id: string): number => numberAt(id, 8, 16) & (SLOTS - 1);

@@ -1,6 +1,6 @@
 import type { DiskError, Operation } from './disk.ts';
 import type { Objects } from './objects.ts';
-import type { Packed } from './packed.ts';
+import { detached, type Packed } from './packed.ts';
 import type { PackedSlabs, Piece } from './packed-slabs.ts';
 import type { PendingPut } from './pending-puts.ts';
 import type { Begun } from './purges.ts';
@@ -30,7 +30,7 @@ export class Put implements Operation, PendingPut, Piece, Begun {
   at = 0;
   length = 0;
   number = 0;
-  before: PendingPut | undefined;
+  next: PendingPut | undefined;
   purgedAtMs: number | undefined;
   /** Who waits for it. */
   settled: ((result: PutResult) => void) | undefined;
@@ -48,6 +48,7 @@ export class Put implements Operation, PendingPut, Piece, Begun {
     this.#owner = owner;
   }
 
+  /** `packed`: its record may be lent. */
   begin(id: string, number: number, packed: Packed, { begun, local }: Begun): void {
     this.number = number;
     this.begun = begun;
@@ -59,7 +60,7 @@ export class Put implements Operation, PendingPut, Piece, Begun {
       return;
     }
     this.#id = id;
-    this.#packed = packed;
+    this.#packed = detached(packed);
   }
 
   get packed(): Packed {
@@ -84,7 +85,7 @@ export class Put implements Operation, PendingPut, Piece, Begun {
   /** Lets go of all it held. */
   clear(): void {
     this.#owner.slabs.release(this);
-    this.before = undefined;
+    this.next = undefined;
     this.purgedAtMs = undefined;
     this.settled = undefined;
     this.#packed = undefined;

@@ -1,5 +1,5 @@
 import type { Entry } from '../entry.ts';
-import type { Key } from '../key.ts';
+import { type Key, numberOf } from '../key.ts';
 import { isWorthMemory, takeIntoMemory } from './admission.ts';
 import type { BodyFiles } from './body-files.ts';
 import type { StoredEntry } from './codec.ts';
@@ -9,7 +9,6 @@ import type { Evictor } from './evictor.ts';
 import type { News } from './news.ts';
 import type { Objects } from './objects.ts';
 import { PackedSlabs } from './packed-slabs.ts';
-import { numberOf } from './pending-puts.ts';
 import { slotOf } from './popularity.ts';
 import type { Begun } from './purges.ts';
 import { Put, type PutOwner } from './put.ts';
@@ -74,7 +73,7 @@ export class Puts implements PutOwner {
       takeIntoMemory(core, key, storedOf(entry, purgeSeq, primary));
     if (!disk) return settled && queueMicrotask(() => settled('stored'));
     const put = this.#idle.pop() ?? new Put(this);
-    put.begin(key.id, numberOf(key), objects.pack(entry, purgeSeq, primary), begun);
+    put.begin(key.id, numberOf(key), objects.packLent(entry, purgeSeq, primary), begun);
     put.settled = settled;
     pending.add(put);
     if (this.#bodies.isWriting(entry.forms)) this.#bodiesFirst(disk, put);

@@ -70,12 +70,20 @@ export const removeFromTag = (view: View, tag: string, id: string, purgeSeq: num
 export const prefixOf = (id: string): string => id.slice(0, PREFIX_BYTES * 2);
 
 // Eight bytes: two tags that share them are counted and purged together, which happens once in 10^10 at a million tags.
-const tagKey = (tag: string): Buffer => tagKeys.memo(tag);
-/** Of tags that come with every other put. */
-const tagKeys = new LRUCache<string, Buffer>({
-  max: 256,
-  memoMethod: (tag) => Buffer.from(hash('sha256', tag, 'hex').slice(0, 16), 'hex'),
-});
+const tagKey = (tag: string): Buffer => {
+  const known = tagKeys.get(tag);
+  if (known !== undefined) return known;
+  const key = Buffer.from(hash('sha256', tag, 'hex').slice(0, KEY_DIGITS), 'hex');
+  const at = key.readUInt32LE(0) % SEEN;
+  if (seen[at] === key.readInt32LE(4)) tagKeys.set(tag, Buffer.copyBytesFrom(key));
+  seen[at] = key.readInt32LE(4);
+  return key;
+};
+const KEY_DIGITS = 16;
+/** Of tags that come with every other put: kept from the second time on, since most come once and would grow old in it. */
+const tagKeys = new LRUCache<string, Buffer>({ max: 256 });
+const SEEN = 1024;
+const seen = new Int32Array(SEEN);
 
 const encode = (row: TagRow): Buffer => {
   const out = new ByteWriter();

@@ -1,3 +1,4 @@
+import { numberAt } from '../hex.ts';
 import type { MissReason } from '../policy/reasons.ts';
 
 const SLOTS = 1 << 17;
@@ -24,5 +25,5 @@ export class Tombstones {
   }
 }
 
-const slotOf = (id: string) => Number.parseInt(id.slice(0, 8), 16) & (SLOTS - 1);
-const markOf = (id: string) => Number.parseInt(id.slice(8, 14), 16);
+const slotOf = (id: string) => numberAt(id, 0, 8) & (SLOTS - 1);
+const markOf = (id: string) => numberAt(id, 8, 14);

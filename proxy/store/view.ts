@@ -35,6 +35,7 @@ export class View {
     Map<string, Buffer | undefined>
   >;
   readonly #empty: TableName | undefined;
+  readonly isShared: boolean;
   /** Of values written, replaced ones included. */
   bytes = 0;
   /** Hex ids of what changed, for other workers' memories. */
@@ -51,8 +52,9 @@ export class View {
   /** Digests of heads that this batch has found or put, the very buffers: not looked up again for each of their objects. */
   readonly heads = new Set<Buffer>();
 
-  /** `empty`: a table without a row, which need not be asked. */
-  constructor(tables: Tables, state: State, empty?: TableName) {
+  /** `empty`: a table without a row, which need not be asked; `isShared`: other processes have to hear of what changes. */
+  constructor(tables: Tables, state: State, empty?: TableName, isShared = false) {
+    this.isShared = isShared;
     this.#tables = tables;
     this.#empty = empty;
     this.state = { ...state };
@@ -79,9 +81,14 @@ export class View {
     this.#writes[table].set(nameOf(key), undefined);
   }
 
+  /** The object of this id is another one from now on. */
+  change(keyId: string): void {
+    if (this.isShared) this.changed.add(keyId);
+  }
+
   /** An object went or changed other than by a put: no memory may serve it as it was. */
   invalidate(keyId: string): void {
-    this.changed.add(keyId);
+    this.change(keyId);
     this.dropped.add(keyId);
   }
 

@@ -17,7 +17,7 @@ export const planPut = (
   if (purgedSince(view, entry, token)) return 'purged';
   const primary = Buffer.from(keyId, 'hex');
   const index = view.get('vary', primary);
-  view.changed.add(keyId);
+  view.change(keyId);
   if (entry.vary.length === 0) {
     if (index) {
       for (const { id } of decodeVariants(index).list) objects.remove(view, id);

@@ -1,8 +1,9 @@
 import t from 'tap';
+import { numberOf } from '../../../proxy/key.ts';
 import { Objects } from '../../../proxy/store/objects.ts';
 import type { Packed } from '../../../proxy/store/packed.ts';
 import { PackedSlabs, type Piece } from '../../../proxy/store/packed-slabs.ts';
-import { numberOf, type PendingPut, PendingPuts } from '../../../proxy/store/pending-puts.ts';
+import { type PendingPut, PendingPuts } from '../../../proxy/store/pending-puts.ts';
 import { entryOf, key, type Made, request } from './fixture.ts';
 
 const objects = new Objects();
@@ -62,7 +63,7 @@ t.test('puts whose digests begin alike are told apart', async (t) => {
   const pending = new PendingPuts();
   const keys = ['/a', '/b', '/c'].map((target) => key(target));
   const put = (at: number, body: string): PendingPut => ({
-    packed: objects.pack(entryOf(keys[at]!, { body, tags: [`n:${at}`] }), 7, undefined), number: 5, purgedAtMs: undefined, before: undefined,
+    packed: objects.pack(entryOf(keys[at]!, { body, tags: [`n:${at}`] }), 7, undefined), number: 5, purgedAtMs: undefined, next: undefined,
   }); // biome-ignore format: one row
   // the number of all of them is what the look-up asks for
   const asked = keys.map((k) => ({ ...k, id: `0000005${k.id.slice(7)}` }));
