@@ -1,10 +1,10 @@
-import { Counted } from './counted.ts';
+import { fits, NOWHERE, placeOf, putAt, valueAt } from './counted.ts';
 import type { Entry } from './entry.ts';
 import type { CacheOutcome, Outcome, Repeated } from './outcome.ts';
 import type { Rule } from './rules.ts';
 
 /**
- * A hit on one form of an entry as bytes: fixed fields, then those that change with time, then the body. True from `fromMs`
+ * A hit on one form of an entry as bytes: fixed fields, then those that change with time, then the body. True from `from`
  * until the next whole second of Age or ttl begins; then only the middle is written anew.
  */
 export class Prepared implements Outcome, Repeated {
@@ -12,19 +12,35 @@ export class Prepared implements Outcome, Repeated {
   readonly taste: number;
   /** For another taste. */
   next: Prepared | undefined = undefined;
-  /** Whole ms since this module was loaded: small numbers are stored in place. */
+  /** Times are whole ms since this module was loaded: small numbers are stored in place. */
   from = 0;
   until = 0;
   /** The store's, for the entry: whether it would give it again. */
   ticket = 0;
   message: Buffer;
-  logText: Buffer | undefined = undefined;
+  logView: DataView | undefined = undefined;
+  logAt = 0;
+  logLength = 0;
   logSplit = 0;
   ageSeconds = 0;
   slot = -1;
   readonly bytes: number;
   /** A connection still holds the message: it must not be written to. */
   isLent = false;
+
+  // What counting on reads, once a second.
+  ttlSeconds = 0;
+  maxAgeSeconds = 0;
+  /** When Age and ttl say another second. */
+  ageUntil = 0;
+  ttlUntil = 0;
+  /** When the entry was stored, and when it is fresh no more or must be looked at again. */
+  stored = 0;
+  end = 0;
+  /** Where the numbers stand that count with time (counted.ts). */
+  agePlace = NOWHERE;
+  ttlPlace = NOWHERE;
+  maxAgePlace = NOWHERE;
 
   readonly entry: Entry;
   readonly rule: Rule;
@@ -33,14 +49,6 @@ export class Prepared implements Outcome, Repeated {
   room: Buffer;
   readonly fixed: string;
   changingLength = 0;
-  /** Epoch ms: when the entry was stored, when its age was 0, and when it is fresh no more. */
-  storedAtMs = 0;
-  bornMs = 0;
-  endMs = 0;
-  /** The numbers that count with time. */
-  readonly maxAge = new Counted();
-  readonly age = new Counted();
-  readonly ttl = new Counted();
   readonly statusCode: number;
   readonly aborted = false;
   readonly origin = undefined;
@@ -67,7 +75,9 @@ const TTL = /; ttl=(\d+)/g;
 
 const NOTHING = Buffer.alloc(0);
 const START_MS = Date.now();
-/** May wrap after 24 days into a number that takes more room, and is as true. */
+/** Then it is made anew. */
+const LONGEST_MS = 24 * 60 * 60_000;
+/** After 24 days a number that takes more room, and is as true. */
 const sinceStart = (ms: number): number => Math.floor(ms - START_MS);
 
 /** Whether its message says what is so now. */
@@ -77,36 +87,50 @@ export const isTrueAt = (prepared: Prepared, nowMs: number): boolean => {
 };
 
 /**
- * Moves the numbers of a message on to `now`, where nothing else has changed and they keep their length: a tenth of what
+ * Moves the numbers of a message on to `nowMs`, where nothing else has changed and they keep their length: a tenth of what
  * making the fields anew costs, and no garbage. false: that is called for. Whether it is still a hit is, for a request that asks
  * nothing special, a question of the time alone.
  */
-export const advance = (prepared: Prepared, now: number): boolean => {
-  if (prepared.isLent || now < prepared.storedAtMs || !(now < prepared.endMs)) return false;
-  const age = (now - prepared.bornMs) / 1000;
-  const left = (prepared.endMs - now) / 1000;
-  const ageSeconds = Math.floor(age);
-  const passed = ageSeconds - prepared.ageSeconds;
-  const maxAge = Math.max(0, prepared.maxAge.value - passed);
-  const ttl = Math.floor(left);
-  if (passed < 0 || !prepared.age.fits(ageSeconds) || !prepared.ttl.fits(ttl) || !prepared.maxAge.fits(maxAge))
-    return false;
-  const { message } = prepared;
-  prepared.age.put(message, ageSeconds);
-  prepared.ttl.put(message, ttl);
-  prepared.maxAge.put(message, maxAge);
-  prepared.ageSeconds = ageSeconds;
-  // not its ttlSeconds, which nobody reads of it again: a new number each second for each URI was what scavenges had to copy
-  prepared.cache.ageSeconds = ageSeconds;
-  setTime(prepared, now, age, left);
+export const advance = (prepared: Prepared, nowMs: number): boolean => {
+  const now = sinceStart(nowMs);
+  if (prepared.isLent || now < prepared.stored || now >= prepared.end) return false;
+  const older = secondsPast(prepared.ageUntil, now);
+  const shorter = secondsPast(prepared.ttlUntil, now);
+  const age = prepared.ageSeconds + older;
+  const ttl = prepared.ttlSeconds - shorter;
+  const maxAge = Math.max(0, prepared.maxAgeSeconds - older);
+  if (older < 0 || ttl < 0) return false;
+  const { agePlace, ttlPlace, maxAgePlace, message } = prepared;
+  if (!fits(agePlace, prepared.ageSeconds, age) || !fits(ttlPlace, prepared.ttlSeconds, ttl)) return false;
+  if (!fits(maxAgePlace, prepared.maxAgeSeconds, maxAge)) return false;
+  putAt(message, agePlace, age);
+  putAt(message, ttlPlace, ttl);
+  putAt(message, maxAgePlace, maxAge);
+  prepared.ageSeconds = age;
+  prepared.ttlSeconds = ttl;
+  prepared.maxAgeSeconds = maxAge;
+  prepared.ageUntil += older * 1000;
+  prepared.ttlUntil += shorter * 1000;
+  prepared.from = now;
+  prepared.until = Math.min(prepared.ageUntil, prepared.ttlUntil);
   return true;
 };
 
-/** From when until when a message that was made or counted on at `now` stays true. `age` and `left` in seconds. */
-export const setTime = (prepared: Prepared, now: number, age: number, left: number): void => {
+/** How many seconds have begun since the one that ends at `until`; below 0 when that one has not. */
+const secondsPast = (until: number, now: number): number => Math.floor((now - until) / 1000) + 1;
+
+/**
+ * A message that was made at `now` is true from then on until one of its numbers changes. `age` and `left` in seconds; `isEnding`:
+ * counting on is not enough to tell what it is later.
+ */
+export const setTime = (prepared: Prepared, now: number, age: number, left: number, isEnding: boolean): void => {
+  prepared.stored = sinceStart(prepared.entry.storedAtMs);
   prepared.from = sinceStart(now);
-  // Age counts up and ttl down, each at its own moment within the second.
-  prepared.until = sinceStart(now + 1000 * Math.min(prepared.ageSeconds + 1 - age, left - Math.floor(left)));
+  // Age counts up and ttl down, each at its own moment within the second; what is left is a whole number a moment longer.
+  prepared.ageUntil = sinceStart(now + 1000 * (Math.floor(age) + 1 - age));
+  prepared.ttlUntil = sinceStart(now + 1000 * (left - Math.floor(left))) + 1;
+  prepared.until = Math.min(prepared.ageUntil, prepared.ttlUntil);
+  prepared.end = isEnding ? prepared.from : prepared.from + Math.min(Math.floor(left * 1000), LONGEST_MS);
 };
 
 /** Room for numbers that get longer: Age does, ttl and max-age get shorter. */
@@ -135,7 +159,9 @@ export const writeMessage = (
     prepared.message = room.subarray(0, length);
   prepared.changingLength = changing.length;
   prepared.isLent = false;
-  prepared.maxAge.find(changing, fixed.length, MAX_AGE);
-  prepared.age.find(changing, fixed.length, AGE);
-  prepared.ttl.find(changing, fixed.length, TTL);
+  prepared.maxAgePlace = placeOf(changing, fixed.length, MAX_AGE);
+  prepared.agePlace = placeOf(changing, fixed.length, AGE);
+  prepared.ttlPlace = placeOf(changing, fixed.length, TTL);
+  prepared.maxAgeSeconds = valueAt(changing, fixed.length, prepared.maxAgePlace);
+  prepared.ttlSeconds = valueAt(changing, fixed.length, prepared.ttlPlace);
 };

@@ -21,8 +21,10 @@ export interface Repeated {
   ageSeconds: number;
   /** Place of its counter in the metrics; -1: not known yet. */
   slot: number;
-  /** Its part of an access log line: from behind the id to the remote address, `logSplit` bytes, then from the status code to the age. */
-  logText: Buffer | undefined;
+  /** Its part of an access log line (record/kept-texts.ts): from behind the id to the remote address, `logSplit` bytes, then from the status code to the age. */
+  logView: DataView | undefined;
+  logAt: number;
+  logLength: number;
   logSplit: number;
 }
 

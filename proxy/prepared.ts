@@ -74,15 +74,11 @@ export const openPrepared = ({ store, name, via, finish, finishAgain }: Prepared
     if (typeof body === 'string') return undefined;
     const prepared = before ?? new Prepared(entry, rule, asked.taste, fixedText(entry, rule, form, via), form.length);
     prepared.ageSeconds = Math.floor(age);
-    prepared.cache.ageSeconds = prepared.ageSeconds;
     prepared.cache.ttlSeconds = left;
     prepared.cache.lifetimeSeconds = ttl;
     const changing = answerFields([], entry.facts, rule, prepared.ageSeconds, false, cacheStatus(name, prepared));
     writeMessage(prepared, `${fieldText(changing)}\r\n`, body, cut);
-    prepared.storedAtMs = entry.storedAtMs;
-    prepared.bornMs = now - age * 1000;
-    prepared.endMs = entry.purgedAtMs === undefined ? now + left * 1000 : 0;
-    setTime(prepared, now, age, left);
+    setTime(prepared, now, age, left, entry.purgedAtMs !== undefined);
     if (before === undefined) keep(place, prepared);
     return prepared;
   };
@@ -98,19 +94,22 @@ export const openPrepared = ({ store, name, via, finish, finishAgain }: Prepared
           : prepare(head, entry, client.startMs);
       if (prepared === undefined) return false;
       client.sendBytes(prepared.message, prepared);
+      prepared.cache.ageSeconds = prepared.ageSeconds;
       finish(head, client, prepared);
       return true;
     },
 
     /**
-     * The message for a request, where there is one that is true now. The store is asked each time, in full when the message is
-     * counted on and briefly in between: purges and other workers are seen.
+     * The message for a request, where there is one that is true now. The store is asked each time, in full where its ticket has
+     * fallen: purges and other workers are seen.
      */
     ready({ place, asked }: Halves, client: Client): Prepared | undefined {
       if (!asked.plain || place.prepared === undefined) return undefined;
       const prepared = kept(place, asked.taste);
       if (prepared === undefined) return undefined;
-      if (isTrueAt(prepared, client.startMs) && store.stands(prepared.ticket)) return prepared;
+      if (isTrueAt(prepared, client.startMs)) {
+        if (store.stands(prepared.ticket)) return prepared;
+      } else if (store.renew(prepared.ticket) && advance(prepared, client.startMs)) return prepared;
       const entry = store.get(place.key, asked.facts);
       if (entry !== prepared.entry || store.tierOf(entry) !== 'memory' || prepared.rule !== place.rule)
         return undefined;

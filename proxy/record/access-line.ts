@@ -15,10 +15,13 @@ import {
   routeText,
   truncateAddress,
 } from './access-text.ts';
+import { copyText, KeptTexts } from './kept-texts.ts';
 
 /** Where lines go: room for one is asked for, written into `bytes`, and taken in by its end. */
 export interface LineBuffer {
   readonly bytes: Buffer;
+  /** Of the same memory. */
+  readonly view: DataView;
   /** Start of at least `length` free bytes; -1: the line is dropped. */
   reserve(length: number): number;
   commit(end: number): void;
@@ -54,6 +57,7 @@ export const openAccessLines = (options: LineOptions) => {
     `{"level":30,"time":0000000000000,"type":"access","cfg":"${cfgHash}","start":0000000000000.000,"us":`,
   );
   let openingSecond = -1;
+  const texts = new KeptTexts();
   const addresses = new Map<string, Buffer>(); // bounded by ADDRESSES
   let lastAddress = '';
   let lastShown = latin1('');
@@ -71,11 +75,14 @@ export const openAccessLines = (options: LineOptions) => {
     return bytes;
   };
 
+  const requestPart = (head: RequestHead): string =>
+    `"${requestText(head.method, head.rawTarget, head.host, head.httpVersion)}${addressName}`;
+
   const requestBytes = (head: RequestHead): Buffer => {
     const isUsual = head.method === 'GET' && head.httpVersion === 'HTTP/1.1';
     const { place } = head;
     if (isUsual && place.logText) return place.logText;
-    const bytes = latin1(`"${requestText(head.method, head.rawTarget, head.host, head.httpVersion)}${addressName}`);
+    const bytes = latin1(requestPart(head));
     if (isUsual) place.logText = bytes;
     return bytes;
   };
@@ -94,11 +101,14 @@ export const openAccessLines = (options: LineOptions) => {
   };
 
   /** What all lines of a repeated outcome share; the age, which changes, comes last and is written for each. */
-  const repeatedText = (head: RequestHead, outcome: Outcome, repeated: Repeated): Buffer => {
-    const request = requestBytes(head);
+  const keepText = (head: RequestHead, outcome: Outcome, repeated: Repeated): void => {
+    const request = requestPart(head);
+    const text = request + outcomeText(head, outcome).replace(/\d+\}\}\n$/, '');
+    texts.keep(text);
+    repeated.logView = texts.view;
+    repeated.logAt = texts.at;
     repeated.logSplit = request.length;
-    repeated.logText = Buffer.concat([request, latin1(outcomeText(head, outcome).replace(/\d+\}\}\n$/, ''))]);
-    return repeated.logText;
+    repeated.logLength = text.length;
   };
 
   /** Everything up to the id's end; where the next byte goes. */
@@ -129,25 +139,26 @@ export const openAccessLines = (options: LineOptions) => {
 
   const repeatedLine = (
     into: LineBuffer,
-    text: Buffer,
+    view: DataView,
     headers: Buffer,
     client: LineClient,
     repeated: Repeated,
     us: number,
   ): void => {
+    const { logAt, logSplit, logLength } = repeated;
     const address = shown(client.remoteAddress);
-    const line = into.reserve(opening.length + text.length + address.length + headers.length + SPARE_BYTES);
+    const line = into.reserve(opening.length + logLength + address.length + headers.length + SPARE_BYTES);
     if (line < 0) return;
     const { bytes } = into;
-    const at = begin(bytes, line, client, us);
-    // in one piece, then apart: what is to be found in memory is one thing and not two
-    bytes.set(text, at);
-    const split = at + repeated.logSplit;
-    const rest = split + address.length + headers.length;
-    bytes.copyWithin(rest, split, at + text.length);
-    bytes.set(address, split);
-    bytes.set(headers, split + address.length);
-    const end = putNumber(bytes, rest + text.length - repeated.logSplit, repeated.ageSeconds);
+    let at = begin(bytes, line, client, us);
+    copyText(view, logAt, into.view, at, logSplit);
+    at += logSplit;
+    bytes.set(address, at);
+    at += address.length;
+    bytes.set(headers, at);
+    at += headers.length;
+    copyText(view, logAt + logSplit, into.view, at, logLength - logSplit);
+    const end = putNumber(bytes, at + logLength - logSplit, repeated.ageSeconds);
     bytes.set(LINE_END, end);
     into.commit(end + LINE_END.length);
   };
@@ -157,8 +168,8 @@ export const openAccessLines = (options: LineOptions) => {
     request(into: LineBuffer, head: RequestHead, client: LineClient, outcome: Outcome, us: number): void {
       const { repeated } = outcome;
       if (repeated !== undefined) {
-        const text = repeated.logText ?? repeatedText(head, outcome, repeated);
-        return repeatedLine(into, text, headerBytes(head), client, repeated, us);
+        if (repeated.logView === undefined) keepText(head, outcome, repeated);
+        return repeatedLine(into, repeated.logView!, headerBytes(head), client, repeated, us);
       }
       const request = requestBytes(head);
       const address = shown(client.remoteAddress);
@@ -182,9 +193,9 @@ export const openAccessLines = (options: LineOptions) => {
     /** `request` for an outcome that others have had: nothing of the head is looked at once its texts are made. */
     repeated(into: LineBuffer, halves: Halves, client: LineClient, outcome: Outcome & Repeated, us: number): void {
       const { logText: headers } = halves.asked;
-      if (outcome.logText === undefined || headers === undefined)
+      if (outcome.logView === undefined || headers === undefined)
         return this.request(into, halves.whole(), client, outcome, us);
-      repeatedLine(into, outcome.logText, headers, client, outcome, us);
+      repeatedLine(into, outcome.logView, headers, client, outcome, us);
     },
 
     refresh(

@@ -13,6 +13,7 @@ const FLUSH_MS = 250;
 
 interface Chunk {
   readonly bytes: Buffer;
+  readonly view: DataView;
   used: number;
   lines: number;
 }
@@ -175,12 +176,16 @@ export const openLogFile = (
     const chunk = spare.pop();
     if (chunk || made === chunks) return chunk;
     made++;
-    return { bytes: Buffer.allocUnsafeSlow(piece), used: 0, lines: 0 };
+    const bytes = Buffer.allocUnsafeSlow(piece);
+    return { bytes, view: new DataView(bytes.buffer), used: 0, lines: 0 };
   }
 
   return {
     get bytes() {
       return current.bytes;
+    },
+    get view() {
+      return current.view;
     },
     reserve(length) {
       if (closed) return -1;

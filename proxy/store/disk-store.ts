@@ -112,6 +112,10 @@ export class DiskStore implements Store {
     return this.#lookup.stands(ticket);
   }
 
+  renew(ticket: number): boolean {
+    return this.#lookup.renew(ticket);
+  }
+
   tierOf(_entry: Entry): Tier {
     return this.#lookup.tier;
   }

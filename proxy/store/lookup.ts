@@ -55,16 +55,24 @@ export class Lookup {
     const node = this.#given;
     if (node === undefined || node.isGone || node.varies || node.epoch !== purges.epoch) return 0;
     tickets.keepTo(purges.epoch);
-    if (!tickets.stands(node.ticket)) node.ticket = tickets.issue();
+    if (!tickets.stands(node.ticket)) node.ticket = tickets.issue(node.slot);
     return node.ticket;
   }
 
-  /** Popularity is left to `get`. */
+  /** Popularity is left to `get` and `renew`. */
   stands(ticket: number): boolean {
     const { isShared, purges, tickets } = this.#core;
     if (isShared) this.#news.hear();
     tickets.keepTo(purges.epoch);
     return tickets.use(ticket);
+  }
+
+  /** `stands`, and counts for popularity as `get` does. */
+  renew(ticket: number): boolean {
+    if (!this.stands(ticket)) return false;
+    const { popularity, tickets } = this.#core;
+    popularity.hit(tickets.placeOf(ticket));
+    return true;
   }
 
   /** By the pointer that the key kept from the last time, else by its text. Large nodes are not held by keys past their eviction. */

@@ -15,6 +15,8 @@ export interface Store {
   ticketOf(entry: Entry): number;
   /** Whether `get` would give that very entry again, to whoever asks. It counts as a use of it. */
   stands(ticket: number): boolean;
+  /** `stands`, now and then in place of `get`: it counts for how long the database keeps the entry. */
+  renew(ticket: number): boolean;
   /** Where the entry that `get` just gave came from. */
   tierOf(entry: Entry): Tier;
   /** Why `get` found nothing: first-seen, evicted, purged, vary, restart, corrupt … Called after a miss only. */

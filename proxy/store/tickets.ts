@@ -8,14 +8,17 @@ const SLOTS = 1 << 16;
 export class Tickets {
   readonly #standing = new Float64Array(SLOTS);
   readonly #used = new Uint8Array(SLOTS);
+  readonly #places = new Int32Array(SLOTS);
   #last = 0;
   /** Those before it were called in. */
   #first = 1;
   #epoch = 0;
 
-  issue(): number {
+  /** `place`: a number kept with it. */
+  issue(place: number): number {
     const ticket = ++this.#last;
     const slot = ticket % SLOTS;
+    this.#places[slot] = place;
     this.#standing[slot] = ticket;
     this.#used[slot] = 0;
     return ticket;
@@ -31,6 +34,11 @@ export class Tickets {
     if (!this.stands(ticket)) return false;
     this.#used[ticket % SLOTS] = 1;
     return true;
+  }
+
+  /** The number it was issued with, where it stands. */
+  placeOf(ticket: number): number {
+    return this.#places[ticket % SLOTS]!;
   }
 
   /** Whether it was used since the last time this was asked. */
