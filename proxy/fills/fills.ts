@@ -2,7 +2,8 @@ import { Chains } from '../chains.ts';
 import type { Entry } from '../entry.ts';
 import { type Key, numberOf } from '../key.ts';
 import type { RequestHead } from '../roads/request-head.ts';
-import { Fill, type FillDeps } from './fill.ts';
+import { Fill } from './fill.ts';
+import type { FillDeps } from './fill-deps.ts';
 import type { Caller, Waiter } from './fill-result.ts';
 
 const HIT_FOR_MISS_MS = 120_000;

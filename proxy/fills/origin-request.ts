@@ -1,8 +1,12 @@
+import type { Entry } from '../entry.ts';
 import { endToEnd, isProxyOwned } from '../policy/hop.ts';
 import { maxForwards } from '../policy/max-forwards.ts';
 import { SharedLines } from '../policy/shared-lines.ts';
+import { revalidationFields } from '../policy/validators.ts';
 import { viaTo } from '../policy/via.ts';
 import type { RequestHead } from '../roads/request-head.ts';
+import type { Caller } from './fill-result.ts';
+import type { OriginRequest } from './upstream.ts';
 
 /** Fields that speak of the client's own copy or piece; a fill asks for the whole (caching.md 10, 15). */
 const CLIENT_ONLY: ReadonlySet<string> = new Set([
@@ -43,7 +47,31 @@ export const fillFields = (head: RequestHead, name: string): string[] => {
   return [...travelling(head, drop), 'Via', viaTo(head, name)];
 };
 
-/** The same for a request that goes past the cache: the client's conditionals and body are its own business with the origin. */
+/** Whether what is stored can be asked about (RFC 9110 13.1). */
+export const isConditional = (stale: Entry | undefined): boolean =>
+  stale !== undefined && revalidationFields(stale).length > 0;
+
+/** What a fill asks the origin: the whole thing, with the validators of what is stored. Its own clock says when it gives up. */
+export const fillRequest = (
+  head: RequestHead,
+  caller: Caller,
+  stale: Entry | undefined,
+  name: string,
+  onInform: OriginRequest['onInform'],
+): OriginRequest => ({
+  method: 'GET',
+  target: head.key.target,
+  headers:
+    stale === undefined ? ['X-Request-Id', caller.id] : ['X-Request-Id', caller.id, ...revalidationFields(stale)],
+  shared: [fillLines(head, name), caller.forwarded],
+  body: undefined,
+  key: head.key,
+  headMs: undefined,
+  retry: true,
+  onInform,
+});
+
+/** Fields of a request that goes past the cache: the client's conditionals and body are its own business with the origin. */
 export const passFields = (head: RequestHead, id: string, name: string, forwarded: readonly string[]): string[] => {
   const left = head.method === 'OPTIONS' ? maxForwards(head.rawHeaders) : undefined;
   return [

@@ -21,7 +21,7 @@ export const figuresOf = (core: Core, leases: Leases, sweeper: Sweeper): StoreSt
     uris: disk.entries('uris'), shields, shield_bytes: shieldBytes, body_files: disk.entries('files'), body_bytes: bodyBytes,
     heads: disk.entries('heads'), tags: disk.entries('tags'), used_bytes: used * PAGE, file_bytes: file * PAGE, free_bytes: (file - used) * PAGE,
     shield_uris: shieldUris, uris_per_shield: shields === 0 ? 0 : shieldUris / shields, dedup_saved_bytes: Math.max(0, shownBytes - shieldBytes),
-    lmdb_readers: readers, batches: disk.batches, batch_retries: disk.retries, queued: disk.queued, purge_seq: purgeSeq,
+    lmdb_readers: readers, batches: disk.batches.made, batch_retries: disk.batches.retries, queued: disk.batches.queued, purge_seq: purgeSeq,
     purges_open: purges.openRows.length,
   }; // biome-ignore format: one row of figures
 };

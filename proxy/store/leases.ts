@@ -49,7 +49,7 @@ export class Leases {
     const disk = this.#disk();
     if (!disk) return true;
     const key = Buffer.from(id, 'hex');
-    const row = await disk.run((view) => {
+    const row = await disk.batches.run((view) => {
       const known = view.get('leases', key);
       const taken = known && decode(known);
       if (taken && taken.untilMs > this.#clock() && taken.holder !== this.#holder && isAlive(taken.holder))
@@ -67,7 +67,7 @@ export class Leases {
 
   release(id: string): void {
     if (!this.#held.delete(id)) return;
-    const done = this.#disk()?.run((view) => this.#drop(view, id));
+    const done = this.#disk()?.batches.run((view) => this.#drop(view, id));
     if (!done) return;
     done.then(
       () => this.#bus?.send({ type: 'lacquer:released', id }),

@@ -166,7 +166,7 @@ export class Lookup {
   #corrupt(key: Key, id: string): undefined {
     const { trouble, disk, objects, failed } = this.#core;
     trouble.report('corrupt', undefined, 'a stored object is not what was written: dropped, it will be fetched again');
-    disk?.run((view) => objects.remove(view, id)).catch(failed);
+    disk?.batches.run((view) => objects.remove(view, id)).catch(failed);
     return this.#missing(key, 'corrupt');
   }
 

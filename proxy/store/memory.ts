@@ -42,6 +42,8 @@ export class MemoryTier {
   readonly #nodes = new Map<string, KeyNode>();
   /** What a purge, an eviction or another worker changed is known by id. */
   readonly #byId = new Map<string, KeyNode>();
+  /** Looked for in vain last: a miss asks three times. */
+  #absent = '';
   readonly #sieve: Sieve;
   readonly #tickets: Tickets;
 
@@ -51,7 +53,10 @@ export class MemoryTier {
   }
 
   get(text: string): KeyNode | undefined {
-    return this.#nodes.get(text);
+    if (text === this.#absent) return undefined;
+    const node = this.#nodes.get(text);
+    if (node === undefined) this.#absent = text;
+    return node;
   }
 
   get size(): number {
@@ -69,6 +74,7 @@ export class MemoryTier {
       first, isGone: false, epoch, ticket: 0, varies: others.length > 0 || first.vary.length > 0, slot, visited: false, text: key.text, id: key.id, others, weight, newer: undefined, older: undefined, owner: this,
     }; // biome-ignore format: the fields of a node
     this.#nodes.set(node.text, node);
+    this.#absent = '';
     this.#byId.set(node.id, node);
     if (!this.#sieve.add(node)) this.forget(node);
   }

@@ -42,7 +42,7 @@ export class Purging {
     const { disk, objects, purges, memory, failed } = this.#core;
     if (!disk) return this.#inMemory(what, how);
     if (how.dryRun && what.kind === 'prefix') return this.#countMatching(disk, what);
-    const planned = await disk.run(
+    const planned = await disk.batches.run(
       (view) => planPurge(view, objects, purges, what, keyId, { ...how, atMs, local }),
       true,
     );
@@ -79,7 +79,7 @@ export class Purging {
     let start: Buffer | undefined = Buffer.alloc(16);
     while (start) {
       const from: Buffer = start;
-      const step = await disk.run((view) => countStep(view, objects, purges, what, from), true);
+      const step = await disk.batches.run((view) => countStep(view, objects, purges, what, from), true);
       count += step.count;
       start = step.next;
     }

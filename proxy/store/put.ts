@@ -1,4 +1,5 @@
-import type { DiskError, Operation } from './disk.ts';
+import type { Operation } from './batches.ts';
+import type { DiskError } from './disk-error.ts';
 import type { Objects } from './objects.ts';
 import { detached, type Packed } from './packed.ts';
 import type { PackedSlabs, Piece } from './packed-slabs.ts';

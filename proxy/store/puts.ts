@@ -4,7 +4,8 @@ import { isWorthMemory, takeIntoMemory } from './admission.ts';
 import type { BodyFiles } from './body-files.ts';
 import type { StoredEntry } from './codec.ts';
 import type { Core } from './core.ts';
-import { type Disk, DiskError } from './disk.ts';
+import type { Disk } from './disk.ts';
+import { DiskError } from './disk-error.ts';
 import type { Evictor } from './evictor.ts';
 import type { News } from './news.ts';
 import type { Objects } from './objects.ts';
@@ -95,7 +96,7 @@ export class Puts implements PutOwner {
       // The folder is gone
       why = this.#refused(error);
     }
-    if (why === undefined) disk.enqueue(put);
+    if (why === undefined) disk.batches.enqueue(put);
     else this.#end(put, why);
   }
 
@@ -132,7 +133,7 @@ export class Puts implements PutOwner {
   settleRoom(disk: Disk): void {
     const excess = this.#evictor.excess(disk, undefined);
     this.#isFull = excess > this.#evictor.maxSize - this.#evictor.limit;
-    if (excess > 0 && disk.queued === 0) disk.run(() => undefined).catch(this.#core.failed);
+    if (excess > 0 && disk.batches.queued === 0) disk.batches.run(() => undefined).catch(this.#core.failed);
   }
 }
 

@@ -94,7 +94,7 @@ export class Shields {
 
   async #drop(name: string): Promise<void> {
     try {
-      await this.#deps.disk()?.run((view) => forgetShield(view, Buffer.from(name, 'hex')));
+      await this.#deps.disk()?.batches.run((view) => forgetShield(view, Buffer.from(name, 'hex')));
       await this.#deps.files.remove(name);
     } catch (error) {
       this.#deps.trouble.report('trouble', error, 'a shield could not be removed');
@@ -121,7 +121,7 @@ export class Shields {
     const key = Buffer.from(name, 'hex');
     try {
       await files.write(name, pieces);
-      await disk.run((view) => {
+      await disk.batches.run((view) => {
         forgetShield(view, key);
         view.put('shields', key, encodeRow(shield.storedAtMs, size));
         view.state.shieldBytes += size;
@@ -193,7 +193,7 @@ export class Shields {
         removed++;
         continue;
       }
-      await disk.run((view) => {
+      await disk.batches.run((view) => {
         if (view.get('shields', key)) return;
         view.put('shields', key, encodeRow(atMs, blocks(bytes)));
         view.state.shieldBytes += blocks(bytes);

@@ -99,7 +99,7 @@ export class Sweeper {
     let start: Buffer | undefined = Buffer.alloc(16);
     while (start && !this.#closed) {
       const from: Buffer = start;
-      const step = await disk()?.run((view) => this.#step(view, from), this.#hurry);
+      const step = await disk()?.batches.run((view) => this.#step(view, from), this.#hurry);
       if (!step) return total;
       for (const name of ['walked', 'expired', 'purged', 'corrupt'] as const) total[name] += step.report[name];
       for (const [seq, count] of step.report.hits) total.hits.set(seq, (total.hits.get(seq) ?? 0) + count);
@@ -109,20 +109,20 @@ export class Sweeper {
       else await new Promise((resolve) => setTimeout(resolve, BREATH_MS));
     }
     if (this.#closed) return total;
-    await disk()?.run((view) => this.#close(view, open), this.#hurry);
+    await disk()?.batches.run((view) => this.#close(view, open), this.#hurry);
     purges.close(open);
     this.#hurry = purges.openRows.length > 0;
     let shieldAt: Buffer | undefined = Buffer.alloc(32);
     while (shieldAt && !this.#closed) {
       const from: Buffer = shieldAt;
-      shieldAt = await disk()?.run((view) => this.#deps.shields.sweep(view, from));
+      shieldAt = await disk()?.batches.run((view) => this.#deps.shields.sweep(view, from));
     }
     const { marks } = this.#deps.objects;
     let headAt: Buffer | undefined = Buffer.alloc(8);
     const heads = disk()?.entries('heads') ?? 0;
     while (headAt && !this.#closed) {
       const from: Buffer = headAt;
-      headAt = await disk()?.run((view) => marks.sweep(view, from, heads));
+      headAt = await disk()?.batches.run((view) => marks.sweep(view, from, heads));
     }
     if (this.#closed) return total;
     marks.turn();

@@ -82,7 +82,7 @@ t.test('a batch that is overtaken between two slices of its plan is planned agai
   let overtaking: Promise<unknown> = Promise.resolve();
   let plans = 0;
   await Promise.all([
-    disk.run(() => {
+    disk.batches.run(() => {
       if (plans++ > 0) return;
       // Longer than a slice, and time for the other to commit
       overtaking = b.ask('purgeKey', '/nothing');
@@ -90,7 +90,7 @@ t.test('a batch that is overtaken between two slices of its plan is planned agai
       const until = performance.now() + 300;
       while (performance.now() < until);
     }),
-    disk.run((view) => view.put('leases', Buffer.alloc(16, 1), Buffer.alloc(16))),
+    disk.batches.run((view) => view.put('leases', Buffer.alloc(16, 1), Buffer.alloc(16))),
   ]);
   t.equal(await overtaking, 0);
   t.ok(plans > 1, 'what was planned on the older state is not written');
