@@ -8,6 +8,14 @@ const HIGHEST = 48;
 
 const BOUNDS_US = Float64Array.from(LATENCY_BOUNDS, (seconds) => seconds * 1e6);
 
+const indexOf = (us: number): number => {
+  const exponent = us <= 1 ? LOWEST : Math.ceil(Math.log2(us / 1e6) * PER_DOUBLING);
+  return Math.min(HIGHEST, Math.max(LOWEST, exponent)) - LOWEST;
+};
+/** What most hits take, worked out once. */
+const SHORT_US = 256;
+const SHORT_INDEX = Uint8Array.from({ length: SHORT_US }, (_, us) => indexOf(us));
+
 /** Durations by classic and by native (exponential) buckets; fixed size, no allocation in `observe`. */
 export class Histogram {
   readonly #classic = new Float64Array(LATENCY_BOUNDS.length + 1);
@@ -22,8 +30,7 @@ export class Histogram {
     // Most answers are hits of well below a millisecond: the first bounds decide.
     while (classic < BOUNDS_US.length && us > BOUNDS_US[classic]!) classic++;
     this.#classic[classic]!++;
-    const exponent = us <= 1 ? LOWEST : Math.ceil(Math.log2(us / 1e6) * PER_DOUBLING);
-    this.#native[Math.min(HIGHEST, Math.max(LOWEST, exponent)) - LOWEST]!++;
+    this.#native[us < SHORT_US && Number.isInteger(us) ? SHORT_INDEX[us]! : indexOf(us)]!++;
   }
 
   /** Counts since the last call, and forgets them; undefined when there were none. */

@@ -15,7 +15,7 @@ import {
   routeText,
   truncateAddress,
 } from './access-text.ts';
-import { copyText, KeptTexts } from './kept-texts.ts';
+import { copyText, KeptTexts, putText, type Text, textOf } from './kept-texts.ts';
 
 /** Where lines go: room for one is asked for, written into `bytes`, and taken in by its end. */
 export interface LineBuffer {
@@ -53,42 +53,44 @@ export const openAccessLines = (options: LineOptions) => {
   const addressName = hasAddress ? ',"remoteAddress":"' : '';
   const addressEnd = hasAddress ? '"' : '';
   // its zeros are where level, time and start go
-  const opening = latin1(
+  const opening = textOf(
     `{"level":30,"time":0000000000000,"type":"access","cfg":"${cfgHash}","start":0000000000000.000,"us":`,
   );
+  const openingBytes = Buffer.from(opening.view.buffer);
   let openingSecond = -1;
+  let openingMs = -1;
   const texts = new KeptTexts();
-  const addresses = new Map<string, Buffer>(); // bounded by ADDRESSES
+  const addresses = new Map<string, Text>(); // bounded by ADDRESSES
   let lastAddress = '';
-  let lastShown = latin1('');
+  let lastShown = textOf('');
 
-  const shown = (address: string): Buffer => {
+  const shown = (address: string): Text => {
     if (!hasAddress || address === lastAddress) return lastShown;
-    let bytes = addresses.get(address);
-    if (!bytes) {
-      bytes = latin1(options.remoteAddress === 'full' ? quoted(address.slice(0, 64)) : truncateAddress(address));
+    let text = addresses.get(address);
+    if (!text) {
+      text = textOf(options.remoteAddress === 'full' ? quoted(address.slice(0, 64)) : truncateAddress(address));
       if (addresses.size >= ADDRESSES) addresses.delete(addresses.keys().next().value!);
-      addresses.set(address, bytes);
+      addresses.set(address, text);
     }
     lastAddress = address;
-    lastShown = bytes;
-    return bytes;
+    lastShown = text;
+    return text;
   };
 
   const requestPart = (head: RequestHead): string =>
     `"${requestText(head.method, head.rawTarget, head.host, head.httpVersion)}${addressName}`;
 
-  const requestBytes = (head: RequestHead): Buffer => {
+  const keptRequest = (head: RequestHead): Text => {
     const isUsual = head.method === 'GET' && head.httpVersion === 'HTTP/1.1';
     const { place } = head;
     if (isUsual && place.logText) return place.logText;
-    const bytes = latin1(requestPart(head));
-    if (isUsual) place.logText = bytes;
-    return bytes;
+    const text = textOf(requestPart(head));
+    if (isUsual) place.logText = text;
+    return text;
   };
 
-  const headerBytes = ({ asked, rawHeaders }: RequestHead): Buffer => {
-    asked.logText ??= latin1(`${addressEnd}${headersText(rawHeaders, options.headers)}},"res":`);
+  const keptHeaders = ({ asked, rawHeaders }: RequestHead): Text => {
+    asked.logText ??= textOf(`${addressEnd}${headersText(rawHeaders, options.headers)}},"res":`);
     return asked.logText;
   };
 
@@ -112,25 +114,25 @@ export const openAccessLines = (options: LineOptions) => {
   };
 
   /** Everything up to the id's end; where the next byte goes. */
-  const begin = (bytes: Buffer, line: number, client: LineClient, us: number): number => {
+  const begin = (bytes: Buffer, view: DataView, line: number, client: LineClient, us: number): number => {
     const { startMs } = client;
-    const startSecond = Math.floor(startMs / 1000);
-    if (startSecond !== openingSecond) {
-      openingSecond = startSecond;
-      putDigits(opening, TIME_AT, startSecond, 10);
-      putDigits(opening, START_AT, startSecond, 10);
-    }
-    bytes.set(opening, line);
-    const endMs = startMs + us / 1000;
-    const endSecond = Math.floor(endMs / 1000);
-    if (endSecond !== startSecond) putDigits(bytes, line + TIME_AT, endSecond, 10);
-    put3(bytes, line + TIME_AT + 10, Math.floor(endMs) - endSecond * 1000);
     const wholeMs = Math.floor(startMs);
-    put3(bytes, line + START_AT + 10, wholeMs - startSecond * 1000);
+    if (wholeMs !== openingMs) {
+      openingMs = wholeMs;
+      const second = Math.floor(wholeMs / 1000);
+      if (second !== openingSecond) {
+        openingSecond = second;
+        putDigits(openingBytes, TIME_AT, second, 10);
+        putDigits(openingBytes, START_AT, second, 10);
+      }
+      put3(openingBytes, TIME_AT + 10, wholeMs - second * 1000);
+      put3(openingBytes, START_AT + 10, wholeMs - second * 1000);
+    }
+    let at = putText(opening, view, line);
+    const endMs = Math.floor(startMs + us / 1000);
+    if (endMs !== wholeMs) putDigits(bytes, line + TIME_AT, endMs, 13);
     put3(bytes, line + START_AT + 14, microsecond(startMs));
-    let at = putNumber(bytes, line + opening.length, us);
-    bytes.set(ID_NAME, at);
-    at += ID_NAME.length;
+    at = putText(ID_NAME, view, putNumber(bytes, at, us));
     if (client.putId) return client.putId(bytes, at);
     const { id } = client;
     for (let i = 0; i < id.length; i++) bytes[at++] = id.charCodeAt(i);
@@ -140,7 +142,7 @@ export const openAccessLines = (options: LineOptions) => {
   const repeatedLine = (
     into: LineBuffer,
     view: DataView,
-    headers: Buffer,
+    headers: Text,
     client: LineClient,
     repeated: Repeated,
     us: number,
@@ -149,18 +151,13 @@ export const openAccessLines = (options: LineOptions) => {
     const address = shown(client.remoteAddress);
     const line = into.reserve(opening.length + logLength + address.length + headers.length + SPARE_BYTES);
     if (line < 0) return;
-    const { bytes } = into;
-    let at = begin(bytes, line, client, us);
-    copyText(view, logAt, into.view, at, logSplit);
-    at += logSplit;
-    bytes.set(address, at);
-    at += address.length;
-    bytes.set(headers, at);
-    at += headers.length;
-    copyText(view, logAt + logSplit, into.view, at, logLength - logSplit);
-    const end = putNumber(bytes, at + logLength - logSplit, repeated.ageSeconds);
-    bytes.set(LINE_END, end);
-    into.commit(end + LINE_END.length);
+    const { bytes, view: to } = into;
+    let at = begin(bytes, to, line, client, us);
+    copyText(view, logAt, to, at, logSplit);
+    at = putText(headers, to, putText(address, to, at + logSplit));
+    copyText(view, logAt + logSplit, to, at, logLength - logSplit);
+    at = putNumber(bytes, at + logLength - logSplit, repeated.ageSeconds);
+    into.commit(putText(LINE_END, to, at));
   };
 
   return {
@@ -169,24 +166,21 @@ export const openAccessLines = (options: LineOptions) => {
       const { repeated } = outcome;
       if (repeated !== undefined) {
         if (repeated.logView === undefined) keepText(head, outcome, repeated);
-        return repeatedLine(into, repeated.logView!, headerBytes(head), client, repeated, us);
+        return repeatedLine(into, repeated.logView!, keptHeaders(head), client, repeated, us);
       }
-      const request = requestBytes(head);
+      const request = keptRequest(head);
       const address = shown(client.remoteAddress);
-      const headers = headerBytes(head);
+      const headers = keptHeaders(head);
       const rest = outcomeText(head, outcome);
       const line = into.reserve(
         opening.length + request.length + address.length + headers.length + rest.length + SPARE_BYTES,
       );
       if (line < 0) return;
-      const { bytes } = into;
-      let at = begin(bytes, line, client, us);
+      const { bytes, view } = into;
+      let at = begin(bytes, view, line, client, us);
       if (outcome.statusCode >= 500) bytes[line + LEVEL_AT] = 0x35;
       else if (outcome.origin?.error !== undefined) bytes[line + LEVEL_AT] = 0x34;
-      for (const part of [request, address, headers]) {
-        bytes.set(part, at);
-        at += part.length;
-      }
+      for (const part of [request, address, headers]) at = putText(part, view, at);
       into.commit(at + bytes.write(rest, at, 'latin1'));
     },
 
@@ -217,7 +211,7 @@ export const openAccessLines = (options: LineOptions) => {
 
     refused(request: RefusedRequest): string {
       const method = request.method.slice(0, 64);
-      const address = `${addressName}${shown(request.remoteAddress).toString('latin1')}${addressEnd}`;
+      const address = `${addressName}${stringOf(shown(request.remoteAddress))}${addressEnd}`;
       return (
         `{"level":30,"time":${Math.floor(request.startMs + request.us / 1000)},"type":"access","cfg":"${cfgHash}","start":${fine(request.startMs)},` +
         `"us":${request.us},"req":{"id":"${request.id}"${requestText(method, request.target, request.host, request.httpVersion)}${address}},` +
@@ -232,13 +226,13 @@ export const openAccessLines = (options: LineOptions) => {
   };
 };
 
-const latin1 = (text: string): Buffer => Buffer.from(text, 'latin1');
+const stringOf = ({ view, length }: Text): string => Buffer.from(view.buffer, 0, length).toString('latin1');
 const LEVEL_AT = '{"level":'.length;
 const TIME_AT = '{"level":30,"time":'.length;
 /** Behind a hash of eight digits. */
 const START_AT = '{"level":30,"time":0000000000000,"type":"access","cfg":"00000000","start":'.length;
-const LINE_END = latin1('}}\n');
-const ID_NAME = latin1(',"req":{"id":"');
+const LINE_END = textOf('}}\n');
+const ID_NAME = textOf(',"req":{"id":"');
 
 /** A double holds the epoch in ms to a quarter of a microsecond: rounded, .786 stays .786. */
 const microsecond = (ms: number): number => Math.min(999, Math.round((ms - Math.floor(ms)) * 1000));

@@ -24,6 +24,24 @@ export class KeptTexts {
   }
 }
 
+/** A text by itself, for what many lines share. ASCII. */
+export interface Text {
+  readonly view: DataView;
+  readonly length: number;
+}
+
+export const textOf = (text: string): Text => {
+  const bytes = Buffer.from(new ArrayBuffer(text.length + 2 * WORD));
+  bytes.write(text, 'latin1');
+  return { view: new DataView(bytes.buffer), length: text.length };
+};
+
+/** Returns where the next byte goes. */
+export const putText = ({ view, length }: Text, to: DataView, at: number): number => {
+  copyText(view, 0, to, at, length);
+  return at + length;
+};
+
 /**
  * Copies `length` bytes, and up to seven more that must be there on both sides. As doubles, two thirds quicker than by bytes and
  * without a call: no text of ASCII and zeros is one that is not a number.

@@ -6,6 +6,7 @@ import type { RequestFacts } from '../policy/facts.ts';
 import { linesOf } from '../policy/lines.ts';
 import { requestFacts } from '../policy/parse-facts.ts';
 import type { SharedLines } from '../policy/shared-lines.ts';
+import type { Text } from '../record/kept-texts.ts';
 import type { Params, Rule, Rules } from '../rules.ts';
 
 /**
@@ -44,7 +45,7 @@ export interface Place {
   readonly rule: Rule;
   readonly key: Key;
   /** The access log's text of it, made at first use. */
-  logText: Buffer | undefined;
+  logText: Text | undefined;
   readonly host: string;
   /** Origin-form, as sent. */
   readonly target: string;
@@ -60,7 +61,7 @@ export interface Asked {
   readonly taste: number;
   readonly plain: boolean;
   /** The access log's text of it, made at first use. */
-  logText: Buffer | undefined;
+  logText: Text | undefined;
   /** What of it travels to the origin (fills/origin-request.ts), made by the first fill. */
   fillLines: SharedLines | undefined;
 }

@@ -29,8 +29,8 @@ export class RequestIds {
     const high = Math.floor(count / LAST.length);
     if (high !== this.#high) this.#open(high);
     const opening = this.#openingBytes;
-    bytes.set(opening, at);
-    const end = at + opening.length;
+    let end = at;
+    for (let i = 0; i < opening.length; i++) bytes[end++] = opening[i]!;
     const last = LAST[count - high * LAST.length]!;
     bytes[end] = last.charCodeAt(0);
     bytes[end + 1] = last.charCodeAt(1);
