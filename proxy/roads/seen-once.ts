@@ -1,6 +1,9 @@
+const WAYS = 4;
+
 /**
  * Which pieces of bytes have come before, by their hash, so that only what comes a second time is kept. Bounded: `slots` (a power of
- * two) numbers, each the last piece of its kind; at times it takes one piece for another, which costs a place.
+ * two) numbers, the last four pieces of each kind; at times it takes one piece for another, which costs a place. With the last
+ * one alone two pieces that came by turns were new for ever.
  */
 export class SeenOnce {
   readonly #tags: Int32Array;
@@ -24,9 +27,11 @@ export class SeenOnce {
     a = Math.imul(a ^ tail, 0x7feb352d);
     a ^= a >>> 16;
     const tag = (b ^ Math.imul(tail, 0x27d4eb2f)) | 1;
-    const at = a & (this.#tags.length - 1);
-    if (this.#tags[at] === tag) return true;
-    this.#tags[at] = tag;
+    const tags = this.#tags;
+    const first = (a & (tags.length / WAYS - 1)) * WAYS;
+    for (let at = first; at < first + WAYS; at++) if (tags[at] === tag) return true;
+    for (let at = first + WAYS - 1; at > first; at--) tags[at] = tags[at - 1]!;
+    tags[first] = tag;
     return false;
   }
 }

@@ -4,6 +4,7 @@ import { ByteMemo } from '../../../proxy/roads/byte-memo.ts';
 import { HeadMemo } from '../../../proxy/roads/head-memo.ts';
 import { scanHead } from '../../../proxy/roads/http1.ts';
 import { headOf } from '../../../proxy/roads/request-head.ts';
+import { SeenOnce } from '../../../proxy/roads/seen-once.ts';
 import { compileRules } from '../../../proxy/rules.ts';
 import { FUZZ_SEED, quoted } from './mutants.ts';
 import { corpus, mutate, random } from './mutate.ts';
@@ -71,4 +72,15 @@ t.test('a memo that is a third full has lost nothing', async (t) => {
   for (let i = 0; i < 10_000; i++) if (memo.get(words, 0, lengthOf(i), 1) === i) known++;
   t.ok(known >= 9990, `${known} of 10000`);
   t.equal(memo.get(words, 0, lengthOf(1), 2), undefined, 'not on another site');
+});
+
+t.test('lines that come by turns are each known the second time', async (t) => {
+  const seen = new SeenOnce(1024);
+  const bytes = Buffer.from(new ArrayBuffer(64));
+  const words = new Int32Array(bytes.buffer);
+  const isSecond = (i: number) => seen.isSecond(words, bytes.write(`GET /${i} HTTP/1.1\r\n`, 'latin1'));
+  for (let i = 0; i < 200; i++) t.notOk(isSecond(i));
+  let known = 0;
+  for (let i = 0; i < 200; i++) if (isSecond(i)) known++;
+  t.ok(known >= 198, `${known} of 200`);
 });
