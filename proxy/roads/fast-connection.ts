@@ -2,10 +2,12 @@ import type { Socket } from 'node:net';
 import type { Client } from '../client.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import type { HeadMemo } from './head-memo.ts';
+import { HeldBytes } from './held-bytes.ts';
 import { type ScannedHead, scanHead } from './http1.ts';
 import type { RequestHead } from './request-head.ts';
+import { LazyId } from './request-ids.ts';
 import type { Peer, Receiver, Road } from './road.ts';
-import { sendQueue } from './send-queue.ts';
+import { SendWatch, sendQueue } from './send-queue.ts';
 import type { Timed } from './timer-wheel.ts';
 
 /** Bytes of requests behind the one under way that are kept; past it the socket is not read. */
@@ -25,25 +27,25 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
   startMs = 0;
   remoteAddress: string;
 
-  /** Of the request's id; -1 until somebody asks for it. */
-  #idCount = -1;
+  readonly #id: LazyId;
   #requests = 0;
   #close: boolean;
   #running = false;
   #lingering = false;
   /** Bytes not read yet: a head that is not complete, or requests behind the one under way. Bounded by HELD_BYTES and one read. */
-  #held: Buffer | undefined;
+  readonly #held = new HeldBytes();
   #ended = false;
   /** Told to go when what it is writing has left. */
   #isLast = false;
   #receiver: Receiver | undefined;
   #activeMs: number;
   #headSinceMs = 0;
-  #queued = 0;
+  readonly #sending = new SendWatch();
 
   constructor(road: Road, socket: Socket, peer: Peer, isRaw: boolean) {
     super(socket, road.turnWrites, isRaw);
     this.#road = road;
+    this.#id = new LazyId(road.ids);
     this.peer = peer;
     this.remoteAddress = peer.address;
     this.#memo = road.memoFor(peer);
@@ -57,16 +59,11 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
   }
 
   get id(): string {
-    return this.#road.ids.text(this.#counted());
+    return this.#id.text;
   }
 
   putId(bytes: Buffer, at: number): number {
-    return this.#road.ids.put(bytes, at, this.#counted());
-  }
-
-  #counted(): number {
-    if (this.#idCount < 0) this.#idCount = this.#road.ids.next();
-    return this.#idCount;
+    return this.#id.put(bytes, at);
   }
 
   get peerAddress(): string {
@@ -83,15 +80,15 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
     const { shared, limits } = this.#road;
     if (this.#receiver) return this.#receiver.feed(Buffer.from(shared.subarray(0, length)));
     if (this.#lingering || this.gone) return true;
-    if (this.state === 'none' && this.#held === undefined) {
+    if (this.state === 'none' && this.#held.length === 0) {
       this.#run(shared, length);
       return true;
     }
     const chunk = shared.subarray(0, length);
-    this.#hold(chunk);
+    this.#held.add(chunk);
     // A head that comes byte by byte is scanned again per line, not per byte.
-    if (this.state === 'none' && (chunk.includes(LF) || this.#held!.length > limits.headSize)) this.#runHeld();
-    return this.#heldBytes < HELD_BYTES;
+    if (this.state === 'none' && (chunk.includes(LF) || this.#held.length > limits.headSize)) this.#runHeld();
+    return this.#held.length < HELD_BYTES;
   }
 
   /** No more requests after the one under way; right away when there is none. */
@@ -110,19 +107,16 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
       this.socket.destroy();
       return 0;
     }
-    const queued = sendQueue(this.socket);
-    if (queued > 0) {
-      if (queued === this.#queued) {
-        this.#road.count('slow_readers');
-        this.socket.destroy();
-      }
-      this.#queued = queued;
-      return nowMs + limits.sendTimeout;
+    if (this.#sending.isStalled(this.socket, nowMs, limits.sendTimeout)) {
+      this.#road.count('slow_readers');
+      this.socket.destroy();
+      return 0;
     }
+    if (sendQueue(this.socket) > 0) return nowMs + limits.sendTimeout;
     if (this.state !== 'none') return nowMs + limits.idleTimeout;
     if (this.#headSinceMs > 0) {
       if (nowMs < this.#headSinceMs + limits.headTimeout) return this.#headSinceMs + limits.headTimeout;
-      return this.#fallBack(this.#held!).due(nowMs);
+      return this.#fallBack(this.#held.take()!).due(nowMs);
     }
     if (nowMs < this.#activeMs + limits.idleTimeout) return this.#activeMs + limits.idleTimeout;
     this.#linger();
@@ -148,18 +142,19 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
     }
     this.state = 'none';
     // Not at once: whoever has just answered still reads id and start of this request.
-    if (!this.#running && (this.#held !== undefined || this.#ended)) queueMicrotask(() => this.#runHeld());
+    if (!this.#running && (this.#held.length > 0 || this.#ended)) queueMicrotask(() => this.#runHeld());
   }
 
   protected override stalled(): void {
-    this.#queued = sendQueue(this.socket);
-    this.#road.wheel.arm(this, this.#road.wheel.coarseMs + this.#road.limits.sendTimeout);
+    const { wheel, limits } = this.#road;
+    this.#sending.begin(this.socket, wheel.coarseMs);
+    wheel.arm(this, wheel.coarseMs + limits.sendTimeout);
   }
 
   protected override left(): void {
     if (this.gone) return;
     this.gone = true;
-    this.#held = undefined;
+    this.#held.take();
     this.#road.wheel.disarm(this);
     this.#receiver?.gone();
     const { onGoneCallback, onDrainCallback } = this;
@@ -173,7 +168,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
   #run(bytes: Buffer, end: number): void {
     this.flush();
     if (this.gone) return;
-    if (this.state !== 'none') return this.#hold(bytes.subarray(0, end));
+    if (this.state !== 'none') return this.#held.add(bytes.subarray(0, end));
     const road = this.#road;
     const isFresh = bytes === road.shared && end <= road.limits.headSize;
     if (isFresh && this.#memo.find(end)) return this.#beginKnown();
@@ -204,7 +199,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
       this.#begin(head);
     }
     this.#running = false;
-    if (at < end && !this.#lingering && !this.gone) this.#hold(bytes.subarray(at, end));
+    if (at < end && !this.#lingering && !this.gone) this.#held.add(bytes.subarray(at, end));
     if (corked) this.socket.uncork();
   }
 
@@ -234,29 +229,20 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
     const road = this.#road;
     if (this.peer.trusted) this.remoteAddress = road.arrival(this.peer, rawHeaders).address;
     this.#headSinceMs = 0;
-    this.#idCount = -1;
+    this.#id.renew();
     this.isHeadRequest = method === 'HEAD';
     this.state = 'waiting';
     this.startMs = road.now();
     if (++this.#requests === road.limits.requestsPerConnection) this.#close = true;
   }
 
-  get #heldBytes(): number {
-    return this.#held?.length ?? 0;
-  }
-
-  #hold(bytes: Buffer): void {
-    this.#held = this.#held === undefined ? Buffer.from(bytes) : Buffer.concat([this.#held, bytes]);
-  }
-
   #runHeld(): void {
     if (this.state !== 'none' || this.gone) return;
-    const held = this.#held;
+    const held = this.#held.take();
     if (held !== undefined) {
-      this.#held = undefined;
       this.#run(held, held.length);
       if (this.#receiver || this.#lingering || this.gone) return;
-      if (this.#heldBytes < HELD_BYTES) this.socket.resume();
+      if (this.#held.length < HELD_BYTES) this.socket.resume();
     }
     if (this.#ended && this.state === 'none') this.#linger();
   }
@@ -290,7 +276,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
     if (this.#lingering || this.gone) return;
     this.flush();
     this.#lingering = true;
-    this.#held = undefined;
+    this.#held.take();
     this.socket.end();
     this.socket.resume();
     const { wheel } = this.#road;
@@ -298,7 +284,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
   }
 
   #fallBack(bytes: Buffer): Receiver {
-    this.#held = undefined;
+    this.#held.take();
     const receiver = this.#road.fallBack(this, this.#headSinceMs);
     this.#receiver = receiver;
     const { wheel } = this.#road;

@@ -1,12 +1,13 @@
 import { METHODS } from 'node:http';
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import { refusalBytes, refusalMessage } from '../refusal.ts';
+import { refusalMessage } from '../refusal.ts';
 import { BodyGuard } from './body-guard.ts';
-import { type GuardedHead, guardHead, REFUSALS, type Refusal, type RefusalWord } from './http1-guard.ts';
+import { type GuardedHead, guardHead, type Refusal, type RefusalWord } from './http1-guard.ts';
+import { refusedRecord } from './refused-record.ts';
 import type { RequestHead } from './request-head.ts';
 import type { Peer, Receiver, Road } from './road.ts';
-import { sendQueue } from './send-queue.ts';
+import { SendWatch } from './send-queue.ts';
 import { Tunnel } from './tunnel.ts';
 
 const HELD_BYTES = 64 * 1024;
@@ -48,8 +49,7 @@ export class GuardedStream extends Duplex implements Receiver {
   #body: BodyGuard | undefined;
   #headSinceMs: number;
   #activeMs: number;
-  #queued = 0;
-  #queueLookMs = 0;
+  readonly #sending = new SendWatch();
   #lingerUntilMs = 0;
   #ended = false;
   #close = false;
@@ -137,7 +137,7 @@ export class GuardedStream extends Duplex implements Receiver {
       this.#socket.destroy();
       return 0;
     }
-    if (this.#isStalled(nowMs)) {
+    if (this.#sending.isStalled(this.#socket, nowMs, limits.sendTimeout)) {
       this.#road.count('slow_readers');
       this.#socket.destroy();
       return 0;
@@ -278,37 +278,10 @@ export class GuardedStream extends Duplex implements Receiver {
     this.destroy();
   }
 
-  #isStalled(nowMs: number): boolean {
-    const queued = sendQueue(this.#socket);
-    if (queued !== this.#queued || queued === 0) {
-      this.#queued = queued;
-      this.#queueLookMs = nowMs;
-      return false;
-    }
-    return nowMs >= this.#queueLookMs + this.#road.limits.sendTimeout;
-  }
-
   #log(why: RefusalWord, refusal: Refusal | undefined, begun: boolean): void {
-    const { exchange } = this;
     // Once the request is the front's, its own record says how it ended.
     if (begun || this.answering) return;
-    const nowMs = this.#road.now();
-    // the wheel's clock goes on when the wall clock jumps; only the difference is of use here
-    const tookMs = this.#headSinceMs > 0 ? this.#road.wheel.now() - this.#headSinceMs : 0;
-    const startMs = exchange?.startMs ?? nowMs - tookMs;
-    this.#road.refused({
-      id: exchange?.id ?? this.#road.nextId(),
-      startMs,
-      us: Math.max(0, Math.round((nowMs - startMs) * 1000)),
-      method: refusal?.method ?? exchange?.parsed.method ?? '-',
-      target: refusal?.target ?? exchange?.parsed.target ?? '-',
-      host: exchange?.head.host ?? '',
-      httpVersion: exchange?.parsed.httpVersion ?? 'HTTP/1.1',
-      remoteAddress: exchange?.remoteAddress ?? this.peer.address,
-      why,
-      statusCode: REFUSALS[why],
-      bytes: refusalBytes(why),
-    });
+    this.#road.refused(refusedRecord(this.#road, this.peer, why, refusal, this.exchange, this.#headSinceMs));
   }
 }
 

@@ -44,4 +44,33 @@ export class RequestIds {
   }
 }
 
+/** The id of the request a connection has in hand; counted when somebody first asks for it. */
+export class LazyId {
+  readonly #ids: RequestIds;
+  #count = -1;
+
+  constructor(ids: RequestIds) {
+    this.#ids = ids;
+  }
+
+  /** Another request. */
+  renew(): void {
+    this.#count = -1;
+  }
+
+  get text(): string {
+    return this.#ids.text(this.#counted());
+  }
+
+  /** The same as bytes; returns where the next byte goes. */
+  put(bytes: Uint8Array, at: number): number {
+    return this.#ids.put(bytes, at, this.#counted());
+  }
+
+  #counted(): number {
+    if (this.#count < 0) this.#count = this.#ids.next();
+    return this.#count;
+  }
+}
+
 const base36 = (value: number): string => value.toString(36).toUpperCase();

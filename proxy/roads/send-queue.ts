@@ -10,3 +10,24 @@ export const sendQueue = (socket: Socket): number => {
     typeof handle === 'object' && handle !== null && 'writeQueueSize' in handle ? handle.writeQueueSize : 0;
   return socket.writableLength + (typeof queued === 'number' ? queued : 0);
 };
+
+/** Whether a client takes what is written to it. */
+export class SendWatch {
+  #queued = 0;
+  #sinceMs = 0;
+
+  /** Bytes wait from now on. */
+  begin(socket: Socket, nowMs: number): void {
+    this.#queued = sendQueue(socket);
+    this.#sinceMs = nowMs;
+  }
+
+  /** Bytes wait, and for `timeoutMs` none has left. */
+  isStalled(socket: Socket, nowMs: number, timeoutMs: number): boolean {
+    const queued = sendQueue(socket);
+    if (queued > 0 && queued === this.#queued) return nowMs >= this.#sinceMs + timeoutMs;
+    this.#queued = queued;
+    this.#sinceMs = nowMs;
+    return false;
+  }
+}
