@@ -18,7 +18,7 @@ import { FillLease } from './fill-lease.ts';
 import type { Caller, FillError, Waiter } from './fill-result.ts';
 import type { Flight } from './flight.ts';
 import { flightOf } from './flight-entry.ts';
-import type { Gate } from './gate.ts';
+import type { Entrant, Gate } from './gate.ts';
 import { failedOutcome, originOutcome } from './origin-outcome.ts';
 import { fillRequest, isConditional } from './origin-request.ts';
 import { type Asker, type Exchange, type OriginResponse, UpstreamError } from './upstream.ts';
@@ -29,7 +29,7 @@ import { Waiters } from './waiters.ts';
  * Machine 2, the origin's: one fetch on behalf of a key. It outlives the client that caused it; whoever waits is told the
  * result by an event. It ends by its deadline whatever the origin does, so that a key can never stay stuck.
  */
-export class Fill implements Link<Fill>, Asker, Landing {
+export class Fill implements Link<Fill>, Asker, Entrant, Landing {
   readonly head: RequestHead;
   readonly caller: Caller;
   readonly stale: Entry | undefined;
@@ -105,7 +105,7 @@ export class Fill implements Link<Fill>, Asker, Landing {
 
   start(): void {
     this.#deadline = setTimeout(() => this.#late(), this.head.rule.deadlineMs);
-    if (!this.#gate.enter(() => this.#entered())) queueMicrotask(() => this.#fail('shed', undefined));
+    if (!this.#gate.enter(this)) queueMicrotask(() => this.#fail('shed', undefined));
   }
 
   #late(): void {
@@ -114,8 +114,8 @@ export class Fill implements Link<Fill>, Asker, Landing {
     if (!entered) this.#phase = 'ended';
   }
 
-  // One fill per key across workers
-  #entered(): void {
+  /** Called by the gate. One fill per key across workers. */
+  entered(): void {
     if (this.#phase === 'ended') return this.#gate.leave();
     const { store, workers } = this.#deps;
     if (workers === 1 || this.solo) return this.#fetch();

@@ -1,10 +1,14 @@
 /** Lets so many fetches from one origin go on at once; others wait for a place. Both are bounded, so that a slow origin cannot pile up work. */
 export interface Gate {
-  /** Runs it now or when there is room; false: the queue is full. */
-  enter(run: () => void): boolean;
+  /** Tells it that it is in, now or when there is room; false: the queue is full. */
+  enter(entrant: Entrant): boolean;
   leave(): void;
   readonly active: number;
   readonly waiting: number;
+}
+
+export interface Entrant {
+  entered(): void;
 }
 
 interface GateLimits {
@@ -36,21 +40,21 @@ export const openGates = (limits: GateLimits) => {
 
 const openGate = (limits: GateLimits): Gate => {
   let active = 0;
-  const waiting: (() => void)[] = []; // bounded by limits.queue
+  const waiting: Entrant[] = []; // bounded by limits.queue
   return {
-    enter(run: () => void): boolean {
+    enter(entrant: Entrant): boolean {
       if (active < limits.fills) {
         active++;
-        run();
+        entrant.entered();
         return true;
       }
       if (waiting.length >= limits.queue) return false;
-      waiting.push(run);
+      waiting.push(entrant);
       return true;
     },
     leave(): void {
       const next = waiting.shift();
-      if (next) next();
+      if (next) next.entered();
       else active--;
     },
     get active() {
