@@ -14,11 +14,10 @@ import type { RequestHead } from '../roads/request-head.ts';
 import type { FillToken, PutResult } from '../store/store.ts';
 import type { FillDeps } from './fill-deps.ts';
 import { fillFlight, type Landing } from './fill-flight.ts';
-import { FillLease } from './fill-lease.ts';
 import type { Caller, FillError, Waiter } from './fill-result.ts';
+import { FillTurn } from './fill-turn.ts';
 import type { Flight } from './flight.ts';
 import { flightOf } from './flight-entry.ts';
-import type { Entrant, Gate } from './gate.ts';
 import { failedOutcome, originOutcome } from './origin-outcome.ts';
 import { fillRequest, isConditional } from './origin-request.ts';
 import { type Asker, type Exchange, type OriginResponse, UpstreamError } from './upstream.ts';
@@ -29,22 +28,19 @@ import { Waiters } from './waiters.ts';
  * Machine 2, the origin's: one fetch on behalf of a key. It outlives the client that caused it; whoever waits is told the
  * result by an event. It ends by its deadline whatever the origin does, so that a key can never stay stuck.
  */
-export class Fill implements Link<Fill>, Asker, Entrant, Landing {
+export class Fill implements Link<Fill>, Asker, Landing {
   readonly head: RequestHead;
   readonly caller: Caller;
   readonly stale: Entry | undefined;
   readonly background: boolean;
   readonly solo: boolean;
   readonly #deps: FillDeps;
-  readonly #gate: Gate;
+  readonly #turn: FillTurn;
   readonly #token: FillToken;
   readonly #begunAtMs: number;
   readonly #waiters: Waiters;
-  #phase: 'queued' | 'leasing' | 'fetching' | 'flying' | 'ended' = 'queued';
+  #phase: 'waiting' | 'fetching' | 'flying' | 'ended' = 'waiting';
   #exchange: Exchange | undefined;
-  #deadline: NodeJS.Timeout | undefined;
-  /** Where there are other workers. */
-  #lease: FillLease | undefined;
   /** The bytes that came with the head are being taken in: nobody has been told of the flight. */
   #isFirstRead = false;
   flight: Flight | undefined;
@@ -61,7 +57,6 @@ export class Fill implements Link<Fill>, Asker, Entrant, Landing {
     how: { background: boolean; solo: boolean },
   ) {
     this.#deps = deps;
-    this.#gate = deps.gateOf(head.rule);
     this.head = head;
     this.number = numberOf(head.key);
     this.caller = caller;
@@ -71,6 +66,7 @@ export class Fill implements Link<Fill>, Asker, Entrant, Landing {
     this.#waiters = new Waiters(how.background ? 0 : 1);
     this.#token = deps.store.beginFill(head.key);
     this.#begunAtMs = deps.clock();
+    this.#turn = new FillTurn(deps, this, this.#begunAtMs);
   }
 
   /** What the origin was asked: a fill is a GET, also where a HEAD caused it. */
@@ -104,31 +100,15 @@ export class Fill implements Link<Fill>, Asker, Entrant, Landing {
   }
 
   start(): void {
-    this.#deadline = setTimeout(() => this.#late(), this.head.rule.deadlineMs);
-    if (!this.#gate.enter(this)) queueMicrotask(() => this.#fail('shed', undefined));
+    this.#turn.begin();
   }
 
-  #late(): void {
-    const entered = this.#phase !== 'queued';
-    this.#fail('timeout', undefined);
-    if (!entered) this.#phase = 'ended';
-  }
-
-  /** Called by the gate. One fill per key across workers. */
-  entered(): void {
-    if (this.#phase === 'ended') return this.#gate.leave();
-    const { store, workers } = this.#deps;
-    if (workers === 1 || this.solo) return this.#fetch();
-    this.#phase = 'leasing';
-    this.#lease = new FillLease(store, this.head.key, this.#begunAtMs + this.head.rule.deadlineMs);
-    this.#lease.take(
-      () => this.#takeNews(),
-      () => this.#fetch(),
-    );
+  tooLate(why: 'shed' | 'timeout'): void {
+    this.#fail(why, undefined);
   }
 
   /** What another worker stored since this fill was found necessary answers it too. */
-  #takeNews(): boolean {
+  takeNews(): boolean {
     const entry = this.#deps.store.get(this.head.key, this.head.facts);
     // Its answer may be for one request only, or what lies here may be what this fill was to replace
     const isNews = entry !== undefined && entry.storedAtMs > (this.stale?.storedAtMs ?? Number.NEGATIVE_INFINITY);
@@ -138,7 +118,7 @@ export class Fill implements Link<Fill>, Asker, Entrant, Landing {
     return true;
   }
 
-  #fetch(): void {
+  fetch(): void {
     this.#phase = 'fetching';
     this.#exchange = this.#deps.upstream.exchange(
       this.#deps.origins.poolOf(this.head.rule),
@@ -179,18 +159,13 @@ export class Fill implements Link<Fill>, Asker, Entrant, Landing {
       case 'content':
         return this.#followed(response, verdict.target, origin, now);
       case 'refused':
-        return this.#refuse(response, origin, verdict.error);
+        response.abort();
+        return this.#fail(verdict.error, { ...origin, error: verdict.error });
       case 'unshareable':
         return this.#unshareable(response, facts, origin, verdict.why);
       case 'storable':
         return this.#fly(response, facts, origin, verdict.length, now);
     }
-  }
-
-  /** The response is no answer: told to all, drained no further. */
-  #refuse(response: OriginResponse, origin: OriginOutcome, error: FillError): void {
-    response.abort();
-    this.#fail(error, { ...origin, error });
   }
 
   #revalidated(response: OriginResponse, stale: Entry, origin: OriginOutcome, now: number): void {
@@ -244,7 +219,7 @@ export class Fill implements Link<Fill>, Asker, Entrant, Landing {
     now: number,
   ): void {
     this.#phase = 'flying';
-    clearTimeout(this.#deadline);
+    this.#turn.answered();
     const flight = flightOf(response, facts, this.head, this.#deps.store.newBody(), origin, length, now);
     this.flight = flight;
     // What is stale or must be validated from the start serves the one that caused the fetch, not those who waited meanwhile;
@@ -295,9 +270,9 @@ export class Fill implements Link<Fill>, Asker, Entrant, Landing {
     const { text } = key;
     // A put on its way holds a key's text at most, not the fill with all that it was made of: most are not waited for at all
     let settled: ((result: PutResult) => void) | undefined;
-    if (this.#lease?.isHeld || this.background)
+    if (this.#turn.isLeased || this.background)
       settled = (result) => {
-        this.#lease?.release();
+        this.#turn.release();
         const isStored = result === 'stored';
         if (isStored && !this.solo) kept(text);
         ended(this, { stored: isStored, why: isStored ? undefined : result, origin });
@@ -309,19 +284,16 @@ export class Fill implements Link<Fill>, Asker, Entrant, Landing {
 
   #end(origin: OriginOutcome | undefined, why: Reason | undefined): void {
     if (!this.#leave()) return;
-    this.#lease?.release();
+    this.#turn.release();
     this.#deps.ended(this, { stored: false, why, origin });
   }
 
   /** Frees the place; false: that was done before. */
   #leave(): boolean {
     if (this.#phase === 'ended') return false;
-    const entered = this.#phase !== 'queued';
     this.#phase = 'ended';
-    clearTimeout(this.#deadline);
-    this.#lease?.stop();
     this.detach();
-    if (entered) this.#gate.leave();
+    this.#turn.leave();
     const { flight } = this;
     this.flight = undefined;
     this.#exchange = undefined;
