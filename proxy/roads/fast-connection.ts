@@ -142,7 +142,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
     }
     this.state = 'none';
     // Not at once: whoever has just answered still reads id and start of this request.
-    if (!this.#running && (this.#held.length > 0 || this.#ended)) queueMicrotask(() => this.#runHeld());
+    if (!this.#running && (this.#held.length > 0 || this.#ended)) this.#runHeldSoon();
   }
 
   protected override stalled(): void {
@@ -234,6 +234,11 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
     this.state = 'waiting';
     this.startMs = road.now();
     if (++this.#requests === road.limits.requestsPerConnection) this.#close = true;
+  }
+
+  /** By itself: a closure there would have each answer make what it closes over, needed or not. */
+  #runHeldSoon(): void {
+    queueMicrotask(() => this.#runHeld());
   }
 
   #runHeld(): void {
