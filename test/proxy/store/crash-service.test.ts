@@ -119,7 +119,9 @@ log: { access: '${dir}/access.ndjson', level: info }
   );
   const worst = Math.round(Math.max(...firstHits));
   const { hits, fills, purges } = load.counts;
-  t.comment(JSON.stringify({ ...load.counts, ...sum, worstFirstAnswerMs: worst, firstAnswersMs: firstHits.map(Math.round) }));
+  t.comment(
+    JSON.stringify({ ...load.counts, ...sum, worstFirstAnswerMs: worst, firstAnswersMs: firstHits.map(Math.round) }),
+  );
   t.same(load.wrong, [], 'nothing torn, nothing foreign, nothing purged came back');
   t.equal(sum.gone, 0, 'what was once seen as a hit is still there');
   t.notMatch(log, /set aside|cannot be used|not what was/, 'the database and the files are used as they are');
