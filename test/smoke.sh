@@ -4,7 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 dir=$(mktemp -d)
-port=$((20000 + RANDOM % 20000))
+# Below the ports that the system gives to outgoing connections (32768 and up)
+port=$((20000 + RANDOM % 12000))
 export LACQUER_PROXY__LISTEN=127.0.0.1:$port LACQUER_PROXY__ADMIN=127.0.0.1:$((port + 1)) LACQUER_ORIGIN__LISTEN=127.0.0.1:$((port + 2))
 export LACQUER_PROXY__ORIGIN=http://127.0.0.1:$((port + 2)) LACQUER_CACHE__DIR=$dir/cache LACQUER_SHIELDS__DIR=$dir/shields
 export LACQUER_ORIGIN__LOOKUP__DIR=$dir/lookup LACQUER_LOG__ACCESS=$dir/access.ndjson
@@ -14,6 +15,7 @@ demo=$!
 trap 'kill -- -"$demo" 2>/dev/null || true; wait "$demo" 2>/dev/null || true; rm -rf "$dir"' EXIT
 
 for _ in $(seq 100); do curl -fsS "http://127.0.0.1:$port/version/requests/badge.svg" -o /dev/null 2>/dev/null && break; sleep 0.2; done
+curl -fsS "http://127.0.0.1:$port/version/requests/badge.svg" -o /dev/null || { cat "$dir/out"; exit 1; }
 for path in version/requests license/flask; do
   curl -fsS "http://127.0.0.1:$port/$path/badge.svg" -o "$dir/badge.svg"
   grep -q '<svg' "$dir/badge.svg"
