@@ -14,10 +14,10 @@ export interface FailDeps {
 
 const RETRY_AFTER_SECONDS = 1;
 
-/** Answers of our own to what cannot be served. `retryAfter`: seconds, said with 503 and 429. */
-export const openFail =
-  ({ serve, clock, name, via }: FailDeps) =>
-  (head: RequestHead, client: Client, outcome: Outcome, status: number, retryAfter = RETRY_AFTER_SECONDS): void => {
+/** Answers of our own to what cannot be served. */
+export const openFail = ({ serve, clock, name, via }: FailDeps) => ({
+  /** `retryAfter`: seconds, said with 503 and 429. */
+  with(head: RequestHead, client: Client, outcome: Outcome, status: number, retryAfter = RETRY_AFTER_SECONDS): void {
     outcome.statusCode = status;
     const isLater = status === 503 || status === 429;
     const word = cacheStatus(name, outcome);
@@ -25,6 +25,13 @@ export const openFail =
     const body = head.method === 'HEAD' ? undefined : answer.body;
     client.sendWhole(answer.status, answer.headers, body);
     serve.done(head, client, outcome, answer.status, body?.length ?? 0);
-  };
+  },
+
+  /** It has been here before (RFC 9110 7.6.3). */
+  loop(head: RequestHead, client: Client, outcome: Outcome): void {
+    outcome.cache.why = 'loop';
+    this.with(head, client, outcome, 508);
+  },
+});
 
 export type Fail = ReturnType<typeof openFail>;

@@ -3,13 +3,13 @@ import type { Entry } from './entry.ts';
 import type { Fail } from './fail.ts';
 import type { Caller, FillError, FillResult, Waiter } from './fills/fill-result.ts';
 import type { Fills, openHitForMiss } from './fills/fills.ts';
-import type { Fwd, OriginOutcome, Outcome } from './outcome.ts';
+import type { OriginOutcome, Outcome } from './outcome.ts';
 import { answeredBy, forwarded, remaining } from './outcomes.ts';
 import type { Pass } from './pass.ts';
 import { currentAgeSeconds, ttlSecondsOf } from './policy/lifetime.ts';
-import { type CacheStatusWord, OF_THE_REQUEST, type Reason } from './policy/reasons.ts';
+import { OF_THE_REQUEST } from './policy/reasons.ts';
 import { decide, mayStandIn } from './policy/reuse.ts';
-import { variantMatches } from './policy/vary.ts';
+import { namesIn, variantMatches } from './policy/vary.ts';
 import { isLoop } from './policy/via.ts';
 import type { RequestHead } from './roads/request-head.ts';
 import type { Serve } from './serve.ts';
@@ -47,37 +47,26 @@ const ANSWERED: ReadonlySet<FillError> = new Set(['status', 'degraded', 'bad-res
 export const openForward = (deps: ForwardDeps) => {
   const { store, fills, serve, fail, clock } = deps;
 
-  /** To the origin, one way or the other. `stale`: what is revalidated and may stand in. */
-  const forward = (
-    head: RequestHead,
-    client: Client,
-    stale: Entry | undefined,
-    word: CacheStatusWord,
-    fwd: Fwd,
-    why: Reason,
-  ) => {
-    if (isLoop(head.rawHeaders, deps.name)) return fail(head, client, forwarded(word, fwd, 'loop'), 508);
+  /** To the origin, one way or the other. `stale`: what is revalidated and may stand in; `outcome`: as it stands before that. */
+  const forward = (head: RequestHead, client: Client, stale: Entry | undefined, outcome: Outcome) => {
+    if (isLoop(head.rawHeaders, deps.name)) return fail.loop(head, client, outcome);
     // RFC 9111 4.3.5: a HEAD miss is the origin's to answer. Where redirects are followed only a GET finds the content.
-    if (head.method === 'HEAD' && !head.rule.followContent)
-      return deps.pass.head(head, client, stale, forwarded(word, fwd, why));
+    if (head.method === 'HEAD' && !head.rule.followContent) return deps.pass.head(head, client, stale, outcome);
     if (deps.overloaded()) {
       deps.count('shed_overload');
-      return failed(head, client, stale, forwarded(word, fwd, why), 'shed', undefined);
+      return failed(head, client, stale, outcome, 'shed', undefined);
     }
-    wait(head, client, stale, word, fwd, why, 0, undefined);
+    wait(head, client, stale, outcome, 0, undefined);
   };
 
   const wait = (
     head: RequestHead,
     client: Client,
     stale: Entry | undefined,
-    word: CacheStatusWord,
-    fwd: Fwd,
-    why: Reason,
+    outcome: Outcome,
     round: number,
     varyNames: readonly string[] | undefined,
   ) => {
-    const outcome = forwarded(word, fwd, why);
     const waiter: Waiter = {
       head,
       settle: (result) => settle(head, client, stale, outcome, result, round),
@@ -106,14 +95,7 @@ export const openForward = (deps: ForwardDeps) => {
       case 'entry': {
         const { entry } = result;
         if (!variantMatches(entry.vary, head.facts))
-          return again(
-            head,
-            client,
-            stale,
-            outcome,
-            round,
-            entry.vary.map(([name]) => name),
-          );
+          return again(head, client, stale, outcome, round, namesIn(entry.vary));
         const now = clock();
         if (result.revalidated) cache.status = 'REVALIDATED';
         answeredBy(outcome, result.origin, result.stored);
@@ -157,16 +139,8 @@ export const openForward = (deps: ForwardDeps) => {
     const entry = varyNames && store.get(head.key, head.facts);
     const now = clock();
     if (entry && decide(head.facts, entry, head.rule, now).kind === 'hit') return deps.hit(head, client, entry, now);
-    wait(
-      head,
-      client,
-      stale,
-      status,
-      fwd ?? 'uri-miss',
-      why ?? 'first-seen',
-      varyNames ? round + 1 : MAX_ROUNDS,
-      varyNames,
-    );
+    const anew = forwarded(status, fwd ?? 'uri-miss', why ?? 'first-seen');
+    wait(head, client, stale, anew, varyNames ? round + 1 : MAX_ROUNDS, varyNames);
   };
 
   /** caching.md 16: an error never replaces an object that may still be used. */
@@ -191,7 +165,7 @@ export const openForward = (deps: ForwardDeps) => {
       if (serve.stored(head, client, entry, outcome.cache.ageSeconds, true, outcome)) return;
     }
     outcome.cache.why = error;
-    fail(head, client, outcome, error === 'status' && origin ? origin.statusCode : STATUS_OF[error]);
+    fail.with(head, client, outcome, error === 'status' && origin ? origin.statusCode : STATUS_OF[error]);
   };
 
   return forward;

@@ -13,6 +13,7 @@ import { endToEnd } from './policy/hop.ts';
 import { invalidated, isSafe } from './policy/invalidate.ts';
 import { currentAgeSeconds } from './policy/lifetime.ts';
 import { maxForwards } from './policy/max-forwards.ts';
+import { asGet } from './policy/parse-facts.ts';
 import { mayStandIn } from './policy/reuse.ts';
 import type { SharedLines } from './policy/shared-lines.ts';
 import { storable } from './policy/storable.ts';
@@ -172,7 +173,7 @@ export const openPass = (deps: PassDeps) => {
       verdict === 'stale'
         ? { ...stale, purgedAtMs: stale.purgedAtMs ?? now }
         : updateBy304(stale, response.rawHeaders, response.startedMs, now, head);
-    if (verdict === 'update' && !storable({ ...head.facts, method: 'GET' }, entry.facts, head.rule).store) return;
+    if (verdict === 'update' && !storable(asGet(head.facts), entry.facts, head.rule).store) return;
     deps.store.put(head.key, entry, deps.store.beginFill(head.key)).catch(() => undefined);
   }
 };

@@ -49,7 +49,7 @@ export const openRequests = (deps: RequestDeps) => {
 
   const handle = (head: RequestHead, client: Client): void => {
     const waitSeconds = deps.limited(client.remoteAddress);
-    if (waitSeconds > 0) return fail(head, client, bypassed('bypass', 'rate-limit'), 429, waitSeconds);
+    if (waitSeconds > 0) return fail.with(head, client, bypassed('bypass', 'rate-limit'), 429, waitSeconds);
     if (head.method === 'PURGE') return purge(head, client);
     if (head.method !== 'GET' && head.method !== 'HEAD') return past(head, client, bypassed('method', 'method'));
     const entry = store.get(head.key, head.facts);
@@ -62,12 +62,13 @@ export const openRequests = (deps: RequestDeps) => {
         return hit(head, client, entry, now);
       case 'grace':
         // The origin has answered meanwhile that it is not for everybody: then the old copy is not either
-        if (deps.hitForMiss.has(head.key.text)) return forward(head, client, entry, 'EXPIRED', 'stale', 'hit-for-miss');
+        if (deps.hitForMiss.has(head.key.text))
+          return forward(head, client, entry, forwarded('EXPIRED', 'stale', 'hit-for-miss'));
         return grace(head, client, entry, now);
       case 'revalidate':
-        return forward(head, client, entry, 'EXPIRED', 'stale', decision.why);
+        return forward(head, client, entry, forwarded('EXPIRED', 'stale', decision.why));
       case 'miss':
-        return forward(head, client, undefined, 'MISS', 'miss', decision.why);
+        return forward(head, client, undefined, forwarded('MISS', 'miss', decision.why));
       case 'bypass':
         return past(head, client, bypassed('bypass', decision.why));
       case 'unsatisfied':
@@ -80,7 +81,7 @@ export const openRequests = (deps: RequestDeps) => {
     const ready = prepared.ready(halves, client);
     if (ready === undefined) return false;
     const waitSeconds = deps.limited(client.remoteAddress);
-    if (waitSeconds > 0) fail(halves.whole(), client, bypassed('bypass', 'rate-limit'), 429, waitSeconds);
+    if (waitSeconds > 0) fail.with(halves.whole(), client, bypassed('bypass', 'rate-limit'), 429, waitSeconds);
     else prepared.send(halves, client, ready);
     return true;
   };
@@ -90,7 +91,7 @@ export const openRequests = (deps: RequestDeps) => {
     const age = Math.floor(currentAgeSeconds(entry, now));
     // A body that is gone or fails its checksum is fetched again, silently for the client (caching.md 26)
     if (!serve.stored(head, client, entry, age, false, outcome))
-      forward(head, client, undefined, 'MISS', 'uri-miss', 'corrupt');
+      forward(head, client, undefined, forwarded('MISS', 'uri-miss', 'corrupt'));
   };
 
   const forward = openForward({ ...deps, fail, callerOf, hit });
@@ -100,7 +101,7 @@ export const openRequests = (deps: RequestDeps) => {
     const outcome = fromStore(started ? 'STALE' : 'UPDATING', entry, head, now, store.tierOf(entry));
     outcome.cache.why = 'expired';
     if (!serve.stored(head, client, entry, Math.floor(currentAgeSeconds(entry, now)), true, outcome))
-      forward(head, client, undefined, 'MISS', 'uri-miss', 'corrupt');
+      forward(head, client, undefined, forwarded('MISS', 'uri-miss', 'corrupt'));
   };
 
   const absent = (head: RequestHead, client: Client) => {
@@ -111,26 +112,23 @@ export const openRequests = (deps: RequestDeps) => {
     // What is not going to be stored, or is too large to be, is not fetched whole for the sake of a part
     if (why === 'hit-for-miss' && head.facts.range !== undefined)
       return past(head, client, forwarded('MISS', 'uri-miss', why));
-    forward(head, client, undefined, 'MISS', why === 'vary' ? 'vary-miss' : 'uri-miss', why);
+    forward(head, client, undefined, forwarded('MISS', why === 'vary' ? 'vary-miss' : 'uri-miss', why));
   };
 
   const unsatisfied = (head: RequestHead, client: Client) => {
     const outcome = forwarded('MISS', 'miss', 'only-if-cached');
-    fail(head, client, outcome, 504);
+    fail.with(head, client, outcome, 504);
   };
 
   const past = (head: RequestHead, client: Client, outcome: Outcome) => {
-    if (isLoop(head.rawHeaders, deps.name)) {
-      outcome.cache.why = 'loop';
-      return fail(head, client, outcome, 508);
-    }
+    if (isLoop(head.rawHeaders, deps.name)) return fail.loop(head, client, outcome);
     deps.pass.through(head, client, outcome);
   };
 
   /** caching.md 28: all variants; 200 with their number, 404 when there was none, 405 for whom it is not. */
   const purge = (head: RequestHead, client: Client) => {
     const outcome = bypassed('method', 'purge');
-    if (!deps.mayPurge(client.remoteAddress)) return fail(head, client, outcome, 405);
+    if (!deps.mayPurge(client.remoteAddress)) return fail.with(head, client, outcome, 405);
     const soft = firstOf(head.rawHeaders, 'lacquer-purge')?.toLowerCase() === 'soft';
     fills.forget(head.key);
     store.purge({ key: head.key }, { soft, dryRun: false }).then(
@@ -140,7 +138,7 @@ export const openRequests = (deps: RequestDeps) => {
         client.sendWhole(status, ['Content-Type', 'application/json', 'Cache-Control', 'no-store'], body);
         serve.done(head, client, outcome, status, body.length);
       },
-      () => fail(head, client, outcome, 503),
+      () => fail.with(head, client, outcome, 503),
     );
   };
 

@@ -2,9 +2,8 @@ import type { Chains, Link } from '../chains.ts';
 import type { Entry } from '../entry.ts';
 import { numberOf } from '../key.ts';
 import type { OriginOutcome } from '../outcome.ts';
-import type { RequestFacts, ResponseFacts } from '../policy/facts.ts';
-import { endToEnd } from '../policy/hop.ts';
-import { responseFacts } from '../policy/parse-facts.ts';
+import type { ResponseFacts } from '../policy/facts.ts';
+import { asGet, responseFacts } from '../policy/parse-facts.ts';
 import { OF_THE_REQUEST, type Reason, type RefuseReason } from '../policy/reasons.ts';
 import { mayShare } from '../policy/reuse.ts';
 import { excludedFields, storable } from '../policy/storable.ts';
@@ -69,12 +68,6 @@ export class Fill implements Link<Fill>, Asker, Landing {
     this.#turn = new FillTurn(deps, this, this.#begunAtMs);
   }
 
-  /** What the origin was asked: a fill is a GET, also where a HEAD caused it. */
-  get #asked(): RequestFacts {
-    const { facts } = this.head;
-    return facts.method === 'GET' ? facts : { ...facts, method: 'GET' };
-  }
-
   /** Nobody new is to wait for it. */
   detach(): void {
     this.table?.remove(this);
@@ -123,15 +116,10 @@ export class Fill implements Link<Fill>, Asker, Landing {
     this.#exchange = this.#deps.upstream.exchange(
       this.#deps.origins.poolOf(this.head.rule),
       fillRequest(this.head, this.caller, this.stale, this.#deps.name, (status, headers) =>
-        this.#inform(status, headers),
+        this.#waiters.inform(status, headers),
       ),
       this,
     );
-  }
-
-  #inform(status: number, headers: readonly string[]): void {
-    if (status === 101 || status === 100) return;
-    this.#waiters.inform(status, endToEnd(headers));
   }
 
   failed(error: UpstreamError): void {
@@ -145,7 +133,7 @@ export class Fill implements Link<Fill>, Asker, Landing {
     const now = this.#deps.clock();
     const verdict = judge(response, facts, {
       head: this.head,
-      request: this.#asked,
+      request: asGet(this.head.facts),
       stale: this.stale,
       isConditional: isConditional(this.stale),
       contentTarget: (location) => this.#deps.content.targetOf(location, this.head),
@@ -172,7 +160,7 @@ export class Fill implements Link<Fill>, Asker, Landing {
     response.body.skip();
     const entry = updateBy304(stale, response.rawHeaders, response.startedMs, now, this.head);
     const outcome = { ...origin, changed: false };
-    const verdict = storable(this.#asked, entry.facts, this.head.rule);
+    const verdict = storable(asGet(this.head.facts), entry.facts, this.head.rule);
     // A 304 may forbid what the 200 allowed: then it is an answer to the request that asked, and to no other
     if (!verdict.store) this.#releaseOthers(verdict.reason);
     if (verdict.store) this.#keep(entry, outcome);
@@ -189,7 +177,7 @@ export class Fill implements Link<Fill>, Asker, Landing {
         const entry = this.#deps.content.entryOf(head, shield, response, now);
         const changed = this.stale && this.stale.forms[0]?.etag !== entry.forms[0]?.etag;
         const outcome = { ...origin, changed };
-        const kept = shield.permanent && storable(this.#asked, entry.facts, head.rule).store;
+        const kept = shield.permanent && storable(asGet(this.head.facts), entry.facts, head.rule).store;
         if (kept) this.#keep(entry, outcome);
         else this.#end(outcome, 'failed');
         this.#waiters.settle({ kind: 'entry', entry, revalidated: false, stored: kept, origin: outcome });

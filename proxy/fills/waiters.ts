@@ -1,5 +1,6 @@
+import { endToEnd } from '../policy/hop.ts';
 import type { RefuseReason } from '../policy/reasons.ts';
-import { variantMatches } from '../policy/vary.ts';
+import { namesIn, variantMatches } from '../policy/vary.ts';
 import type { FillResult, Waiter } from './fill-result.ts';
 import type { Flight } from './flight.ts';
 
@@ -21,9 +22,11 @@ export class Waiters {
     this.#all.push(waiter);
   }
 
-  /** 103 and 102 go to whoever waits; they are never stored (RFC 8297). */
+  /** 103 and 102 go to whoever waits; they are never stored (RFC 8297). 100 and 101 are between us and the origin. */
   inform(status: number, headers: readonly string[]): void {
-    for (const waiter of this.#all) waiter.inform(status, headers);
+    if (status === 101 || status === 100) return;
+    const fields = endToEnd(headers);
+    for (const waiter of this.#all) waiter.inform(status, fields);
   }
 
   settle(result: FillResult): void {
@@ -45,7 +48,7 @@ export class Waiters {
     const { vary } = flight;
     for (const waiter of this.#take()) {
       if (variantMatches(vary, waiter.head.facts)) waiter.settle({ kind: 'flight', flight });
-      else waiter.settle({ kind: 'released', why: 'vary-star', varyNames: vary.map(([name]) => name) });
+      else waiter.settle({ kind: 'released', why: 'vary-star', varyNames: namesIn(vary) });
     }
   }
 

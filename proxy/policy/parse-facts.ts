@@ -27,6 +27,10 @@ export const responseFacts = (status: number, rawHeaders: RawHeaders): ResponseF
   };
 };
 
+/** The same request as a GET: what a fill asks, also where a HEAD caused it, and what the answer to another method may be stored for. */
+export const asGet = (facts: RequestFacts): RequestFacts =>
+  facts.method === 'GET' ? facts : { ...facts, method: 'GET' };
+
 /** What the policy needs of a request. `ignoreClientControl` of the rule: as if it had no Cache-Control and no Pragma. */
 export const requestFacts = (
   method: string,

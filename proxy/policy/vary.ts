@@ -25,6 +25,8 @@ export const varyOf = (facts: ResponseFacts, requestField: RequestFacts['field']
     ? []
     : facts.vary.filter((name) => travels(name, rule)).map((name) => [name, requestField(name)] as const);
 
+export const namesIn = (vary: VaryPairs): string[] => vary.map(([name]) => name);
+
 export type TravelRule = Pick<Rule, 'requestHeaders' | 'compress'>;
 
 /** Whether a client's field of this name is sent on by a fill. Where the rule compresses, the coding is made here. */

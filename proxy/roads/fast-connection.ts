@@ -41,6 +41,8 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
   #activeMs: number;
   #headSinceMs = 0;
   readonly #sending = new SendWatch();
+  /** One for all answers, of which few call for it. */
+  readonly #runHeldLater = (): void => this.#runHeld();
 
   constructor(road: Road, socket: Socket, peer: Peer, isRaw: boolean) {
     super(socket, road.turnWrites, isRaw);
@@ -142,7 +144,7 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
     }
     this.state = 'none';
     // Not at once: whoever has just answered still reads id and start of this request.
-    if (!this.#running && (this.#held.length > 0 || this.#ended)) this.#runHeldSoon();
+    if (!this.#running && (this.#held.length > 0 || this.#ended)) queueMicrotask(this.#runHeldLater);
   }
 
   protected override stalled(): void {
@@ -234,11 +236,6 @@ export class FastConnection extends AnswerWriter implements Client, Timed {
     this.state = 'waiting';
     this.startMs = road.now();
     if (++this.#requests === road.limits.requestsPerConnection) this.#close = true;
-  }
-
-  /** By itself: a closure there would have each answer make what it closes over, needed or not. */
-  #runHeldSoon(): void {
-    queueMicrotask(() => this.#runHeld());
   }
 
   #runHeld(): void {

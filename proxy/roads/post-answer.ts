@@ -3,7 +3,7 @@ import type { OriginResponse } from '../fills/upstream.ts';
 import { endToEnd } from '../policy/hop.ts';
 import { initialAgeSeconds } from '../policy/lifetime.ts';
 import { linesOf } from '../policy/lines.ts';
-import { responseFacts } from '../policy/parse-facts.ts';
+import { asGet, responseFacts } from '../policy/parse-facts.ts';
 import { storable, storedFields } from '../policy/storable.ts';
 import { varyOf } from '../policy/vary.ts';
 import { LARGE, type Store } from '../store/store.ts';
@@ -22,8 +22,7 @@ export const keepPostAnswer = (
   nowMs: number,
 ): OriginResponse => {
   const facts = responseFacts(response.status, response.rawHeaders);
-  if (!representsTarget(head, response) || !storable({ ...head.facts, method: 'GET' }, facts, head.rule).store)
-    return response;
+  if (!representsTarget(head, response) || !storable(asGet(head.facts), facts, head.rule).store) return response;
   const token = store.beginFill(head.key);
   const headers = endToEnd(response.rawHeaders);
   const chunks: Buffer[] = []; // at most LARGE bytes together

@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache';
 import type { Entry, Form } from '../entry.ts';
 import type { ResponseFacts } from '../policy/facts.ts';
 import { responseFacts } from '../policy/parse-facts.ts';
+import { namesIn } from '../policy/vary.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { decodeForms, encodeForms } from './forms.ts';
 import { type DecodedHead, encodeHead, type Head, type HeadLine, type HeadTag, HOLE } from './head.ts';
@@ -95,7 +96,7 @@ const shapeOf = (
   const tags = entry.tags.map((tag): HeadTag => headTag(tag, entry.keyText, holes, isShared));
   const prefix = entry.keyText.slice(0, hostEnd(entry.keyText));
   const keyPrefix = isShared(`key:${prefix}`) ? prefix : '';
-  const head = { status: entry.status, lines, tags, keyPrefix, vary: entry.vary.map(([name]) => name) };
+  const head = { status: entry.status, lines, tags, keyPrefix, vary: namesIn(entry.vary) };
   const shape = { ...head, ...headBytes({ ...head, forms: ofShield ? entry.forms : undefined }) };
   if (!ofShield) shapes.add(shape);
   return shape;

@@ -1,3 +1,4 @@
+import { namesIn } from '../policy/vary.ts';
 import { type Objects, variantId } from './objects.ts';
 import type { Packed } from './packed.ts';
 import { type Begun, purgedSince } from './purges.ts';
@@ -29,7 +30,7 @@ export const planPut = (
   objects.remove(view, keyId);
   const id = variantId(entry.keyText, entry.vary);
   const list = index ? decodeVariants(index).list.filter((variant) => variant.id !== id) : [];
-  list.push({ names: entry.vary.map(([name]) => name), id });
+  list.push({ names: namesIn(entry.vary), id });
   for (const { id: oldest } of list.splice(0, Math.max(0, list.length - maxVariants))) {
     objects.remove(view, oldest);
     view.removed.set(oldest, 'evicted');
