@@ -54,7 +54,7 @@ export class Objects {
     return copy && this.decode(copy, (hash) => source.heads.getBinary(hash), keyText);
   }
 
-  decode(record: Buffer, headOf: (hash: Buffer) => Buffer | undefined, keyText?: string): Found {
+  decode(record: Buffer, headOf: (hash: Buffer) => Buffer | undefined, keyText?: string): Exclude<Found, undefined> {
     if (!isWhole(record)) return 'corrupt';
     let head = this.#heads.get(record, HEAD_AT);
     if (!head) {
@@ -148,7 +148,12 @@ export class Objects {
 
   #readIn(view: View, key: Buffer): Found {
     const record = view.get('uris', key);
-    return record && this.decode(record, (hash) => view.get('heads', hash));
+    return record && this.decodeIn(view, record);
+  }
+
+  /** `record`: as a row of this view holds it. */
+  decodeIn(view: View, record: Buffer): Exclude<Found, undefined> {
+    return this.decode(record, (hash) => view.get('heads', hash));
   }
 
   readonly #isShared = (text: string): boolean => {
@@ -160,7 +165,7 @@ export class Objects {
 }
 
 // The checksum holds, so this is a record and a head that do not belong together: as good as torn.
-const decoded = (record: Buffer, head: DecodedHead, keyText: string | undefined): Found => {
+const decoded = (record: Buffer, head: DecodedHead, keyText: string | undefined): Exclude<Found, undefined> => {
   try {
     return { entry: decodeEntry(record, head, keyText) };
   } catch (error) {

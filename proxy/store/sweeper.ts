@@ -5,17 +5,28 @@ import type { Objects } from './objects.ts';
 import { decodePurge, encodePurge, FILL_HORIZON_MS, MAX_ROWS, type Purges, seqKey } from './purges.ts';
 import type { Shields } from './shields.ts';
 import { readTag, writeTag } from './tags.ts';
-import type { View } from './view.ts';
+import { View } from './view.ts';
 import { unlist } from './writes.ts';
 
-/** Objects of a step at most, and how long it may hold the event loop: hits wait for it (bench/trouble.ts). */
-const STEP = 200;
-const STEP_MS = 4;
-/** Between two whole steps of a round with nothing urgent: a million objects in about ten minutes. */
-const PAUSE_MS = 120;
+/** Of a step: objects at most, and how long it may hold the event loop, milliseconds. Hits wait for it (bench/trouble.ts). */
+interface Stride {
+  readonly objects: number;
+  readonly ms: number;
+}
+/** With somebody waiting for the round. */
+const HURRIED: Stride = { objects: 200, ms: 4 };
+/**
+ * With nothing urgent: steps of 200 and 4 ms were 3 % of the time of a round, and with it the p99 of all hits meanwhile
+ * (bench/hit.ts: 10,000 badges, six seconds of each 36).
+ */
+const UNHURRIED: Stride = { objects: 20, ms: 0.5 };
+/** After each object of an unhurried step: a million in about ten minutes. */
+const PAUSE_MS = 0.6;
 /** In a hurry: long enough for several turns of the event loop, else each connection has one answer per step. */
 const BREATH_MS = 2;
 const REST_MS = 30_000;
+/** What has to go is carried out together: a commit for each step of an unhurried round would write each page ten times. */
+const CARRIED = 200;
 const CHANGES_KEPT = 4096;
 
 export interface SweepReport {
@@ -25,6 +36,14 @@ export interface SweepReport {
   corrupt: number;
   /** Living objects that each open purge met, by its number. */
   hits: Map<number, number>;
+}
+
+type Removed = Pick<SweepReport, 'expired' | 'purged' | 'corrupt'>;
+
+interface Step {
+  /** Where to go on, undefined at the end. */
+  readonly next: Buffer | undefined;
+  readonly seen: number;
 }
 
 export interface SweepDeps {
@@ -42,7 +61,7 @@ export interface SweepDeps {
 }
 
 /**
- * Walks all objects, a step per transaction: removes what is dead under today's rules, what purges hit and what is torn,
+ * Walks all objects, a step at a time, and removes what is dead under today's rules, what purges hit and what is torn,
  * then closes those purges. One round after another, with rests; a purge that waits for the walk starts one at once.
  */
 export class Sweeper {
@@ -96,15 +115,19 @@ export class Sweeper {
     const { disk, purges } = this.#deps;
     if (!disk() || (!hurry && !(await this.#deps.mayWalk()))) return total;
     const open = new Set(purges.openRows.map(({ seq }) => seq));
+    let doomed: string[] = []; // bounded by CARRIED and one step
     let start: Buffer | undefined = Buffer.alloc(16);
     while (start && !this.#closed) {
-      const from: Buffer = start;
-      const step = await disk()?.batches.run((view) => this.#step(view, from), this.#hurry);
-      if (!step) return total;
-      for (const name of ['walked', 'expired', 'purged', 'corrupt'] as const) total[name] += step.report[name];
-      for (const [seq, count] of step.report.hits) total.hits.set(seq, (total.hits.get(seq) ?? 0) + count);
-      start = step.next;
-      if (!this.#hurry && open.size === 0) await pause((PAUSE_MS * step.seen) / STEP);
+      const isHurried = this.#hurry || open.size > 0;
+      const base = disk();
+      if (!base) return total;
+      const { next, seen }: Step = this.#look(base, start, isHurried ? HURRIED : UNHURRIED, doomed, total);
+      start = next;
+      if (doomed.length >= CARRIED || !start) {
+        await this.#carryOut(doomed, total);
+        doomed = [];
+      }
+      if (!isHurried) await pause(PAUSE_MS * seen);
       // Somebody waits for it: not a timer that lets the process end
       else await new Promise((resolve) => setTimeout(resolve, BREATH_MS));
     }
@@ -131,24 +154,49 @@ export class Sweeper {
     return total;
   }
 
-  #step(view: View, start: Buffer): { next: Buffer | undefined; seen: number; report: SweepReport } {
+  /** Reads a stride of rows as committed, which holds up no batch and waits for none; what has to change is added to `doomed`. */
+  #look(base: Disk, start: Buffer, stride: Stride, doomed: string[], total: SweepReport): Step {
     const { objects, purges, clock, deadAtMs } = this.#deps;
-    const report: SweepReport = { walked: 0, expired: 0, purged: 0, corrupt: 0, hits: new Map() };
+    base.refresh();
+    const view = new View(base.tables, base.state);
     const now = clock();
-    const until = performance.now() + STEP_MS;
-    const rows = view.range('uris', start, STEP);
+    const until = performance.now() + stride.ms;
+    const rows = view.range('uris', start, stride.objects);
     let seen = 0;
     for (const { key, value } of rows) {
-      if (seen > 0 && performance.now() >= until) return { next: after(rows[seen - 1]!.key), seen, report };
+      if (seen > 0 && performance.now() >= until) return { next: after(rows[seen - 1]!.key), seen };
       seen++;
       objects.mark(value);
-      const id = key.toString('hex');
-      const found = objects.readIn(view, id);
-      if (found === undefined) continue;
-      report.walked++;
+      const found = objects.decodeIn(view, value);
+      total.walked++;
       if (found !== 'corrupt')
         for (const seq of purges.hitBy(found.entry, found.entry.purgeSeq))
-          report.hits.set(seq, (report.hits.get(seq) ?? 0) + 1);
+          total.hits.set(seq, (total.hits.get(seq) ?? 0) + 1);
+      if (found === 'corrupt' || this.#reason(found.entry, now, deadAtMs, purges)) doomed.push(key.toString('hex'));
+    }
+    return { next: rows.length < stride.objects ? undefined : after(rows.at(-1)!.key), seen };
+  }
+
+  /** Several operations, between which a batch lets the event loop have its turn; one transaction as a rule. */
+  async #carryOut(doomed: readonly string[], total: SweepReport): Promise<void> {
+    const runs: (Promise<Removed> | undefined)[] = [];
+    for (let i = 0; i < doomed.length; i += UNHURRIED.objects) {
+      const ids = doomed.slice(i, i + UNHURRIED.objects);
+      runs.push(this.#deps.disk()?.batches.run((view) => this.#removeIn(view, ids), this.#hurry));
+    }
+    for (const removed of await Promise.all(runs)) {
+      if (removed) for (const name of ['expired', 'purged', 'corrupt'] as const) total[name] += removed[name];
+    }
+  }
+
+  /** What is still to go, of these ids: they may be other objects by now. */
+  #removeIn(view: View, ids: readonly string[]): Removed {
+    const { objects, purges, clock, deadAtMs } = this.#deps;
+    const removed: Removed = { expired: 0, purged: 0, corrupt: 0 };
+    const now = clock();
+    for (const id of ids) {
+      const found = objects.readIn(view, id);
+      if (found === undefined) continue;
       const reason = found === 'corrupt' ? found : this.#reason(found.entry, now, deadAtMs, purges);
       if (reason === undefined) continue;
       if (typeof reason === 'object') {
@@ -156,14 +204,14 @@ export class Sweeper {
         view.invalidate(typeof found === 'object' ? (found.entry.primary ?? id) : id);
         continue;
       }
-      report[reason]++;
+      removed[reason]++;
       objects.remove(view, id, found);
       view.removed.set(found !== 'corrupt' ? (found.entry.primary ?? id) : id, reason);
       if (typeof found !== 'object') continue;
       view.invalidate(found.entry.primary ?? id);
       if (found.entry.primary) unlist(view, found.entry.primary, id);
     }
-    return { next: rows.length < STEP ? undefined : after(rows.at(-1)!.key), seen, report };
+    return removed;
   }
 
   #reason(

@@ -8,7 +8,8 @@ import type { FromChild, Place, ToChild } from './messages.ts';
 
 /**
  * Half of V8's young generation: scavenges of 16 MB took up to 3 ms under hits, and a worker with `memory: 64MiB` that had read a
- * million badges 205 MiB of its own, against 168 (bench/hit.ts, bench/store.ts). A smaller one costs misses.
+ * million badges 205 MiB of its own, against 168 (bench/hit.ts, bench/store.ts). A smaller one costs misses. And no less after a
+ * quiet minute: V8 makes it as small as one MB then, and for the seconds after it hits are held up eight times as often.
  *
  * And no more threads beside the event loop's than there are processors, nor than V8's own four: they collect garbage and compile, and
  * on one core the loop waits for each of them in turn, four milliseconds at a time (bench/trouble.ts: hits waited 17 to 32 ms). Without
@@ -16,6 +17,7 @@ import type { FromChild, Place, ToChild } from './messages.ts';
  * 10 (bench/store.ts).
  */
 export const CHILD_FLAGS: readonly string[] = [
+  '--min-semi-space-size=8',
   '--max-semi-space-size=8',
   `--v8-pool-size=${Math.min(4, availableParallelism())}`,
 ];

@@ -168,6 +168,38 @@ t.test('what is past its keep is swept, by the rules of that moment', async (t) 
   await store.close();
 });
 
+t.test('what was dead when the sweep saw it and has been fetched again since stays', async (t) => {
+  const dir = t.testdir();
+  const ttlMs = 3_600_000;
+  const again: Promise<string>[] = [];
+  let isDue = false;
+  const opened = await openIn(
+    dir,
+    {},
+    {
+      deadAtMs: (entry) => {
+        // The first that the sweep looks at: those before it in its list have not been removed either
+        if (isDue) for (let i = 0; i < 3; i++) again.push(put(store, key(`/s/${i}`), { storedAtMs: clock.now }));
+        isDue = false;
+        return entry.storedAtMs + ttlMs;
+      },
+      sweepMs: 10,
+    },
+  );
+  const { store, clock } = opened;
+  await Promise.all(Array.from({ length: 40 }, (_, i) => put(store, key(`/s/${i}`), { storedAtMs: T0 })));
+  clock.now = T0 + 2 * ttlMs;
+  isDue = true;
+  while (store.stats().uris !== 3) await new Promise((resolve) => setTimeout(resolve, 10));
+  t.equal(again.length, 3);
+  t.strictSame(await Promise.all(again), ['stored', 'stored', 'stored']);
+  const rounds = store.stats().sweep_rounds!;
+  while (store.stats().sweep_rounds! < rounds + 2) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < 3; i++) t.ok(store.get(key(`/s/${i}`), request()), `/s/${i}`);
+  t.equal(store.stats().uris, 3);
+  await store.close();
+});
+
 t.test('heads that no object has any more go, those in use stay', async (t) => {
   const dir = t.testdir();
   const { store } = await openIn(dir, {}, { sweepMs: 1, freeHeads: 21 });
