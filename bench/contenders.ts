@@ -112,6 +112,8 @@ export interface LacquerOptions {
   readonly folder: string;
   readonly workers?: number;
   readonly memory?: string;
+  /** Of the URI cache. */
+  readonly maxSize?: string;
   readonly unpinned?: boolean;
   /** Lines before the rules of badges. */
   readonly rules?: string;
@@ -129,6 +131,7 @@ export const lacquer = async ({
   unpinned = false,
   tls,
   rules = '',
+  maxSize = '1GiB',
 }: LacquerOptions): Promise<Contender> => {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'lacquer.yaml');
@@ -137,7 +140,7 @@ export const lacquer = async ({
   writeFileSync(
     file,
     `proxy: { listen: ["127.0.0.1:${port}"${secure}], ${certificates}origin: "http://127.0.0.1:${origin}", admin: "unix:${folder}/admin", workers: ${workers} }
-cache: { dir: ${folder}/cache, memory: ${memory} }
+cache: { dir: ${folder}/cache, memory: ${memory}, maxSize: ${maxSize} }
 shields: { dir: ${folder}/shields }
 log: { access: ${folder}/access.ndjson, file: ${folder}/app.log }
 rules:
@@ -163,7 +166,8 @@ ${rules}  - name: "{kind}"
   return { name: 'lacquer', port, version: process.version, pids: [child.pid!], stop: () => stopAll([child]) };
 };
 
-export const nginx = async (origin: number, port: number, folder: string): Promise<Contender> => {
+/** `maxSize`: as nginx writes it. Its cache manager may remove as fast as files come, or the folder would outgrow it. */
+export const nginx = async (origin: number, port: number, folder: string, maxSize = '1g'): Promise<Contender> => {
   mkdirSync(join(folder, 'cache'), { recursive: true });
   const file = join(folder, 'nginx.conf');
   writeFileSync(
@@ -178,7 +182,7 @@ http {
   access_log ${folder}/access.ndjson record buffer=64k flush=1s;
   server_tokens off; keepalive_requests 1000000000; keepalive_timeout 600; tcp_nodelay on; sendfile on;
   open_file_cache max=20000 inactive=1h; open_file_cache_valid 1h;
-  proxy_cache_path ${folder}/cache levels=1:2 keys_zone=badges:64m max_size=1g inactive=24h use_temp_path=off;
+  proxy_cache_path ${folder}/cache levels=1:2 keys_zone=badges:64m max_size=${maxSize} inactive=24h use_temp_path=off manager_files=2000 manager_sleep=20ms;
   upstream origin { server 127.0.0.1:${origin}; keepalive 64; }
   server {
     listen 127.0.0.1:${port} backlog=4096;
