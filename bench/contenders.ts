@@ -106,14 +106,16 @@ const versionOf = (command: string, args: string[]): string => {
   }
 };
 
+const MAX_MIB = 1024;
+
 export interface LacquerOptions {
   readonly origin: number;
   readonly port: number;
   readonly folder: string;
   readonly workers?: number;
   readonly memory?: string;
-  /** Of the URI cache. */
-  readonly maxSize?: string;
+  /** Room of the URI cache on disk, MiB. */
+  readonly maxMib?: number;
   readonly unpinned?: boolean;
   /** Lines before the rules of badges. */
   readonly rules?: string;
@@ -131,7 +133,7 @@ export const lacquer = async ({
   unpinned = false,
   tls,
   rules = '',
-  maxSize = '1GiB',
+  maxMib = MAX_MIB,
 }: LacquerOptions): Promise<Contender> => {
   mkdirSync(folder, { recursive: true });
   const file = join(folder, 'lacquer.yaml');
@@ -140,7 +142,7 @@ export const lacquer = async ({
   writeFileSync(
     file,
     `proxy: { listen: ["127.0.0.1:${port}"${secure}], ${certificates}origin: "http://127.0.0.1:${origin}", admin: "unix:${folder}/admin", workers: ${workers} }
-cache: { dir: ${folder}/cache, memory: ${memory}, maxSize: ${maxSize} }
+cache: { dir: ${folder}/cache, memory: ${memory}, maxSize: ${maxMib}MiB }
 shields: { dir: ${folder}/shields }
 log: { access: ${folder}/access.ndjson, file: ${folder}/app.log }
 rules:
@@ -166,8 +168,8 @@ ${rules}  - name: "{kind}"
   return { name: 'lacquer', port, version: process.version, pids: [child.pid!], stop: () => stopAll([child]) };
 };
 
-/** `maxSize`: as nginx writes it. Its cache manager may remove as fast as files come, or the folder would outgrow it. */
-export const nginx = async (origin: number, port: number, folder: string, maxSize = '1g'): Promise<Contender> => {
+/** `maxMib`: room on disk. Its cache manager may remove as fast as files come, or the folder would outgrow it. */
+export const nginx = async (origin: number, port: number, folder: string, maxMib = MAX_MIB): Promise<Contender> => {
   mkdirSync(join(folder, 'cache'), { recursive: true });
   const file = join(folder, 'nginx.conf');
   writeFileSync(
@@ -182,7 +184,7 @@ http {
   access_log ${folder}/access.ndjson record buffer=64k flush=1s;
   server_tokens off; keepalive_requests 1000000000; keepalive_timeout 600; tcp_nodelay on; sendfile on;
   open_file_cache max=20000 inactive=1h; open_file_cache_valid 1h;
-  proxy_cache_path ${folder}/cache levels=1:2 keys_zone=badges:64m max_size=${maxSize} inactive=24h use_temp_path=off manager_files=2000 manager_sleep=20ms;
+  proxy_cache_path ${folder}/cache levels=1:2 keys_zone=badges:64m max_size=${maxMib}m inactive=24h use_temp_path=off manager_files=2000 manager_sleep=20ms;
   upstream origin { server 127.0.0.1:${origin}; keepalive 64; }
   server {
     listen 127.0.0.1:${port} backlog=4096;

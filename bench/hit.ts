@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Contender, constantOrigin, floor, lacquer, nginx, varnish } from './contenders.ts';
-import { cpuSeconds } from './process-tree.ts';
+import { constantOrigin, floor, lacquer, nginx, varnish } from './contenders.ts';
+import { type Measured, measure } from './measure.ts';
 import { machine, median, publish, table } from './results.ts';
-import { type Load, type WrkResult, wrk } from './wrk.ts';
+import { type Load, wrk } from './wrk.ts';
 
 // What a hit costs: ours, nginx, Varnish and a C floor in turn, each on one core with wrk on the other.
 const ROUNDS = Number(process.env.ROUNDS ?? 3);
@@ -14,18 +14,6 @@ const SECONDS = Number(process.env.SECONDS ?? 10);
 const WARM_SECONDS = Number(process.env.WARM ?? 2);
 const LOADS: readonly Load[] = ['one', 'zipf'];
 const TITLE: Record<string, string> = { one: 'One URI', zipf: '10,000 URIs by Zipf(1.0), heads of about 400 bytes' };
-
-interface Sample extends WrkResult {
-  readonly cpuUs: number;
-}
-
-const measure = async ({ pids, port }: Contender, load: Load): Promise<Sample> => {
-  const before = cpuSeconds(pids);
-  const result = await wrk(port, load, SECONDS);
-  const cpuUs = ((cpuSeconds(pids) - before) * 1e6) / result.requests;
-  if (result.failed > 0) throw new Error(`${result.failed} requests failed`);
-  return { ...result, cpuUs };
-};
 
 /** An answer of ours as it goes over the wire, for the floor to repeat. */
 const answerOf = (port: number): Promise<Buffer> =>
@@ -59,15 +47,17 @@ const lines: string[] = [
 try {
   for (const { port, name } of contenders) if (name !== 'floor') await wrk(port, 'list', 8, { connections: 32 });
   for (const load of LOADS) {
-    const samples = new Map<string, Sample[]>(contenders.map(({ name }) => [name, []]));
+    const samples = new Map<string, Measured[]>(contenders.map(({ name }) => [name, []]));
     for (let round = 0; round < ROUNDS; round++) {
       for (const contender of contenders) {
         await wrk(contender.port, load, WARM_SECONDS);
-        samples.get(contender.name)!.push(await measure(contender, load));
+        const sample = await measure(contender, load, { seconds: SECONDS });
+        if (sample.failed > 0) throw new Error(`${sample.failed} requests to ${contender.name} failed`);
+        samples.get(contender.name)!.push(sample);
       }
       process.stderr.write('.');
     }
-    const of = (name: string, field: keyof Sample) => median(samples.get(name)!.map((sample) => sample[field]));
+    const of = (name: string, field: keyof Measured) => median(samples.get(name)!.map((sample) => sample[field]));
     /** Ratio within each round, so that what else runs on the machine weighs on both alike. */
     const ratio = (name: string, to: string) =>
       median(samples.get(name)!.map(({ cpuUs }, round) => cpuUs / samples.get(to)![round]!.cpuUs));

@@ -11,14 +11,16 @@ export interface Measured extends WrkResult {
   readonly cpuUs: number;
 }
 
+/** One run; `seconds` of it, SECONDS unless told. */
 export const measure = async (
   contender: Contender,
   load: Load,
-  options: Parameters<typeof wrk>[3] & { port?: number } = {},
+  options: Parameters<typeof wrk>[3] & { port?: number; seconds?: number } = {},
 ): Promise<Measured> => {
+  const { seconds = SECONDS } = options;
   const port = options.port ?? contender.port;
   const before = cpuSeconds(contender.pids);
-  const result = load === 'head' ? await headLoad(port, SECONDS) : await wrk(port, load, SECONDS, options);
+  const result = load === 'head' ? await headLoad(port, seconds) : await wrk(port, load, seconds, options);
   return { ...result, cpuUs: ((cpuSeconds(contender.pids) - before) * 1e6) / result.requests };
 };
 

@@ -61,9 +61,9 @@ const ownWays = async (rows: string[][]) => {
   await stop(two);
 };
 
-/** Until a cache of FULL is full: at 3,000 answers a second of 4 KiB each, as nginx keeps them. */
+/** As much room as Varnish has of itself (contenders.ts), and how long until it is full: at 3,000 answers a second of 4 KiB each, as nginx keeps them. */
+const FULL_MIB = 256;
 const FILL_SECONDS = 25;
-const FULL = { lacquer: '256MiB', nginx: '256m' };
 
 /** Rows of the three with their misses; CPU of ours by theirs. */
 const compared = (rows: string[][], state: string, all: ReadonlyMap<string, readonly Measured[]>): string => {
@@ -75,26 +75,20 @@ const compared = (rows: string[][], state: string, all: ReadonlyMap<string, read
 
 /**
  * Twice: into a cache that has room, and into one that is full, where each answer takes another's place. nginx's figures depend on what was
- * removed within the last minutes, by whomever: docs/decisions/stored-miss.md.
+ * removed within the last minutes, by whomever: docs/decisions/miss-figures.md.
  */
 const misses = async (rows: string[][]): Promise<string> => {
   const cheap = await started(cheapOrigin(7426, join(folder, 'origin')));
-  const all = async (at: string, full?: typeof FULL) => {
+  const all = async (at: string, maxMib?: number) => {
     const starts = [
-      () =>
-        lacquer({
-          origin: cheap.port,
-          port: 7427,
-          folder: join(at, 'lacquer'),
-          ...(full && { maxSize: full.lacquer }),
-        }),
-      () => nginx(cheap.port, 7424, join(at, 'nginx'), full?.nginx),
+      () => lacquer({ origin: cheap.port, port: 7427, folder: join(at, 'lacquer'), ...(maxMib && { maxMib }) }),
+      () => nginx(cheap.port, 7424, join(at, 'nginx'), maxMib),
       () => varnish(cheap.port, 7425, join(at, 'varnish')),
     ];
     const samples = new Map<string, readonly Measured[]>();
     for (const start of starts) {
       const rival = await started(start());
-      if (full) await wrk(rival.port, 'miss', FILL_SECONDS, { salt: 'fill' });
+      if (maxMib) await wrk(rival.port, 'miss', FILL_SECONDS, { salt: 'fill' });
       samples.set(rival.name, await several(rival, 'miss'));
       await stop(rival);
     }
@@ -102,7 +96,7 @@ const misses = async (rows: string[][]): Promise<string> => {
   };
   const said = [
     compared(rows, 'room for all', await all(join(folder, 'd'))),
-    compared(rows, 'cache of 256 MiB full', await all(join(folder, 'e'), FULL)),
+    compared(rows, `cache of ${FULL_MIB} MiB full`, await all(join(folder, 'e'), FULL_MIB)),
   ];
   return `A stored miss of ours: ${said.join(', ')}.`;
 };

@@ -3,7 +3,7 @@ const WORD = 8;
 
 /**
  * ASCII texts one behind the other in large pieces of memory: as a Buffer of its own each was two lines of the processor's cache more
- * to wait for (docs/decisions/fast-road.md). A piece goes when nobody refers to it any longer.
+ * to wait for (docs/decisions/hit-cost.md). A piece goes when nobody refers to it any longer.
  */
 export class KeptTexts {
   /** Of the text kept last: whoever wants it again holds on to both. */

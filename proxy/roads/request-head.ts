@@ -38,7 +38,7 @@ export interface RequestHead {
   readonly asked: Asked;
 }
 
-/** What a target means under the rules, whoever asks for it. What a hit reads comes first (docs/decisions/fast-road.md). */
+/** What a target means under the rules, whoever asks for it. What a hit reads comes first (docs/decisions/hit-cost.md). */
 export interface Place {
   /** A plain hit on it as bytes (prepared.ts); those for another `taste` in a chain behind it. */
   prepared: Prepared | undefined;

@@ -26,8 +26,10 @@ export const blocks = (length: number): number => Math.ceil(length / BLOCK) * BL
 const SEEN = 8192;
 const SHARED_LENGTH = 2048;
 
-/** Whole, torn, or of a head that is gone; `undefined`: no such row. */
-export type Found = { readonly entry: StoredEntry } | 'corrupt' | undefined;
+/** Of a row: whole; torn, or of a head that is gone. */
+export type Read = { readonly entry: StoredEntry } | 'corrupt';
+/** `undefined`: no such row. */
+export type Found = Read | undefined;
 
 /**
  * Rows of objects: a record under the digest of its key (and of what Vary selects), its head, its tags and its files, all
@@ -54,7 +56,7 @@ export class Objects {
     return copy && this.decode(copy, (hash) => source.heads.getBinary(hash), keyText);
   }
 
-  decode(record: Buffer, headOf: (hash: Buffer) => Buffer | undefined, keyText?: string): Exclude<Found, undefined> {
+  decode(record: Buffer, headOf: (hash: Buffer) => Buffer | undefined, keyText?: string): Read {
     if (!isWhole(record)) return 'corrupt';
     let head = this.#heads.get(record, HEAD_AT);
     if (!head) {
@@ -152,7 +154,7 @@ export class Objects {
   }
 
   /** `record`: as a row of this view holds it. */
-  decodeIn(view: View, record: Buffer): Exclude<Found, undefined> {
+  decodeIn(view: View, record: Buffer): Read {
     return this.decode(record, (hash) => view.get('heads', hash));
   }
 
@@ -165,7 +167,7 @@ export class Objects {
 }
 
 // The checksum holds, so this is a record and a head that do not belong together: as good as torn.
-const decoded = (record: Buffer, head: DecodedHead, keyText: string | undefined): Exclude<Found, undefined> => {
+const decoded = (record: Buffer, head: DecodedHead, keyText: string | undefined): Read => {
   try {
     return { entry: decodeEntry(record, head, keyText) };
   } catch (error) {

@@ -27,6 +27,8 @@ const BREATH_MS = 2;
 const REST_MS = 30_000;
 /** What has to go is carried out together: a commit for each step of an unhurried round would write each page ten times. */
 const CARRIED = 200;
+/** Of them in one operation: between two the event loop has its turn (batches.ts). */
+const TOGETHER = 20;
 const CHANGES_KEPT = 4096;
 
 export interface SweepReport {
@@ -177,11 +179,11 @@ export class Sweeper {
     return { next: rows.length < stride.objects ? undefined : after(rows.at(-1)!.key), seen };
   }
 
-  /** Several operations, between which a batch lets the event loop have its turn; one transaction as a rule. */
+  /** One transaction as a rule. */
   async #carryOut(doomed: readonly string[], total: SweepReport): Promise<void> {
     const runs: (Promise<Removed> | undefined)[] = [];
-    for (let i = 0; i < doomed.length; i += UNHURRIED.objects) {
-      const ids = doomed.slice(i, i + UNHURRIED.objects);
+    for (let i = 0; i < doomed.length; i += TOGETHER) {
+      const ids = doomed.slice(i, i + TOGETHER);
       runs.push(this.#deps.disk()?.batches.run((view) => this.#removeIn(view, ids), this.#hurry));
     }
     for (const removed of await Promise.all(runs)) {

@@ -3,7 +3,7 @@ const SLOTS = 1 << 16;
 /**
  * Short words for what a long question found: a ticket stands until what it was given for goes or changes, or all are called
  * in; then it never stands again, since no number is given twice. What is asked of one lies in a line of the processor's cache
- * with seven others, not in objects of its own (docs/decisions/fast-road.md). Bounded: SLOTS stand at a time, the oldest give way.
+ * with seven others, not in objects of its own (docs/decisions/hit-cost.md). Bounded: SLOTS stand at a time, the oldest give way.
  */
 export class Tickets {
   readonly #standing = new Float64Array(SLOTS);

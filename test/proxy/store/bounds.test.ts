@@ -178,7 +178,7 @@ t.test('what was dead when the sweep saw it and has been fetched again since sta
     {},
     {
       deadAtMs: (entry) => {
-        // The first that the sweep looks at: those before it in its list have not been removed either
+        // Once, while the sweep looks and before it removes
         if (isDue) for (let i = 0; i < 3; i++) again.push(put(store, key(`/s/${i}`), { storedAtMs: clock.now }));
         isDue = false;
         return entry.storedAtMs + ttlMs;
