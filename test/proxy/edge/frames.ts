@@ -64,6 +64,12 @@ export const REQUEST: readonly (readonly [string, string])[] = [
   [':path', '/hit'],
 ];
 
+export const head = (pairs: readonly (readonly [string, string])[], flags = END_HEADERS | END_STREAM, stream = 1) =>
+  frame(HEADERS, flags, stream, block(pairs));
+export const but = (name: string, value?: string) =>
+  REQUEST.flatMap(([n, v]) => (n !== name ? [[n, v] as const] : value === undefined ? [] : [[n, value] as const]));
+export const withField = (name: string, value: string) => [...REQUEST, [name, value] as const];
+
 /** A client that speaks frames and nothing else; what it receives is kept in order. */
 export class FrameClient {
   readonly frames: Frame[] = [];
