@@ -85,3 +85,14 @@ export const start = async (
     },
   };
 };
+
+const T0 = 1_700_000_000_000;
+
+/** A clock that is moved by hand. */
+export const ticking = () => {
+  const time = { nowMs: T0, clock: () => time.nowMs };
+  return time;
+};
+
+/** For an origin that asks nobody for downloads. */
+export const off = { downloads: { url: 'off' } } as const;
